@@ -1,0 +1,1 @@
+"""The doors and the hallway: HTTP in, HTTP out. Imports shared, never worker."""

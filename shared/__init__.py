@@ -1,0 +1,1 @@
+"""What both rooms stand on: the truth in the database, storage, vendors, errors, settings. Imports neither."""

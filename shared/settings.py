@@ -1,0 +1,79 @@
+"""What the operator may set: environment variables with the prefix CLONEPIPE_. The only reader of the environment.
+
+Three URLs are the only mode: where the truth lives, where the recordings live and where the doorbell hangs. Unset
+means embedded: everything under `data_dir`, with nothing installed but Python.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+EMBEDDED = "embedded"
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """The settings of one process, read once. Field descriptions are the README's table."""
+
+    model_config = SettingsConfigDict(env_prefix="CLONEPIPE_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    data_dir: Path = Field(Path("~/.clonepipe"), description="Folder of everything embedded: database, recordings, broker, key file")
+    database_url: str = Field(EMBEDDED, description="`sqlite:///…` or `postgresql+psycopg://…`; embedded: SQLite in the data folder")
+    storage_url: str = Field(EMBEDDED, description="`file:///…` or `s3://bucket/prefix`; embedded: a folder in the data folder")
+    broker_url: str = Field(EMBEDDED, description="`redis://…` or `rediss://…`; embedded: a Valkey server run as our child")
+
+    host: str = Field("127.0.0.1", description="Address the API listens on")
+    port: int = Field(8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one")
+    bootstrap_api_key: SecretStr | None = Field(
+        None, min_length=8, description="This key with every scope, on account `main`, is created at start-up if absent; unset: `up` makes one and keeps it in `api-key` in the data folder"
+    )
+
+    default_vendor: str | None = Field(None, description="`vendor/engine` for requests that name none; unset: the only configured vendor, else the sandbox")
+    max_clones_per_user: int = Field(5, ge=0, description="Clones an account may hold; 0 is no limit")
+    max_files: int = Field(10, ge=1, le=1000, description="Files one request may carry")
+    max_file_mb: int = Field(50, ge=1, le=5000, description="Size limit of one file in MiB")
+    max_sample_minutes: int = Field(180, ge=1, description="Decoded length limit of one recording, counted while decoding")
+
+    upload_buffers: int = Field(24, ge=4, description="Part buffers of 5 MiB that all uploads of one API process share")
+    upload_min_rate_kib_s: int = Field(4, ge=0, description="Slowest upload that is waited for, averaged over 30 s, in KiB/s; 0 waits for ever")
+
+    lease_s: float = Field(30.0, gt=0.2, description="Seconds a worker owns a job without a sign of life; renewed every third of it")
+    max_attempts: int = Field(4, ge=1, description="Deaths and errors that one stage of a job may have")
+    worker_threads: int = Field(4, ge=1, le=64, description="Jobs one worker process runs at once")
+    decoder_memory_mb: int = Field(768, ge=128, description="Memory one decoding child may add to what its libraries hold")
+    sandbox_training_s: float = Field(4.0, ge=0, description="How long the sandbox vendor pretends to train")
+
+    log_format: Literal["auto", "console", "json"] = Field("auto", description="`auto` is `console` on a terminal and `json` elsewhere")
+
+    @model_validator(mode="after")
+    def _resolve(self) -> "Settings":
+        home = self.data_dir.expanduser().absolute()
+        resolved = {"data_dir": home}
+        if self.database_url == EMBEDDED:
+            resolved["database_url"] = f"sqlite:///{home / 'clonepipe.db'}"  # type: ignore[assignment]
+        if self.storage_url == EMBEDDED:
+            resolved["storage_url"] = (home / "storage").as_uri()  # type: ignore[assignment]
+        for field, value in resolved.items():
+            object.__setattr__(self, field, value)
+        return self
+
+    @property
+    def max_file_bytes(self) -> int:
+        return self.max_file_mb * MIB
+
+    @property
+    def max_sample_s(self) -> float:
+        return self.max_sample_minutes * 60.0
+
+    @property
+    def heartbeat_s(self) -> float:
+        return self.lease_s / 3
+
+
+@cache
+def settings() -> Settings:
+    """Return this process's settings."""
+    return Settings()

@@ -1,0 +1,1 @@
+"""The workshop: Celery app, relay, stages and sound. Imports shared, never api."""
