@@ -32,8 +32,11 @@
     │   ├── UnknownOutcome           VENDOR_UNKNOWN_OUTCOME            retryable
     │   ├── TrainingFailed           TRAINING_FAILED
     │   └── TrainingOverdue          TRAINING_OVERDUE
+    ├── DatabaseUnavailable          DATABASE_UNAVAILABLE         503  retryable
+    ├── BrokerUnavailable            BROKER_UNAVAILABLE           503  retryable, never shown to a client
     ├── StorageUnavailable           STORAGE_UNAVAILABLE          503  retryable
     ├── SourceMissing                SOURCE_MISSING               500
+    ├── DecoderLost                  DECODER_LOST                 500  retryable
     ├── WorkerLost                   WORKER_LOST                  500
     ├── Canceled                     CANCELED                     409
     ├── ClaimLost                    CLAIM_LOST                   500  never leaves the worker
@@ -250,6 +253,18 @@ class TrainingOverdue(VendorError):
     code = "TRAINING_OVERDUE"
 
 
+class DatabaseUnavailable(ServiceError):
+    """The database cannot be reached; try again in a moment."""
+
+    code, status, retryable = "DATABASE_UNAVAILABLE", 503, True
+
+
+class BrokerUnavailable(ServiceError):
+    """The broker cannot be reached; work starts when it is back."""
+
+    code, status, retryable = "BROKER_UNAVAILABLE", 503, True
+
+
 class StorageUnavailable(ServiceError):
     """The storage for recordings cannot be reached; try again in a moment."""
 
@@ -260,6 +275,12 @@ class SourceMissing(ServiceError):
     """A stored recording is gone or was changed; upload it again."""
 
     code = "SOURCE_MISSING"
+
+
+class DecoderLost(ServiceError):
+    """The process that decodes recordings ended from outside while it read one; the recording is not to blame."""
+
+    code, retryable = "DECODER_LOST", True
 
 
 class WorkerLost(ServiceError):

@@ -20,33 +20,73 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CLONEPIPE_", frozen=True, extra="ignore", env_ignore_empty=True)
 
-    data_dir: Path = Field(Path("~/.clonepipe"), description="Folder of everything embedded: database, recordings, broker, key file")
-    database_url: str = Field(EMBEDDED, description="`sqlite:///…` or `postgresql+psycopg://…`; embedded: SQLite in the data folder")
-    storage_url: str = Field(EMBEDDED, description="`file:///…` or `s3://bucket/prefix`; embedded: a folder in the data folder")
-    broker_url: str = Field(EMBEDDED, description="`redis://…` or `rediss://…`; embedded: a Valkey server run as our child")
+    data_dir: Path = Field(
+        Path("~/.clonepipe"), description="Folder of everything embedded: database, recordings, broker, key file"
+    )
+    database_url: str = Field(
+        EMBEDDED, description="`sqlite:///…` or `postgresql+psycopg://…`; embedded: SQLite in the data folder"
+    )
+    storage_url: str = Field(
+        EMBEDDED, description="`file:///…` or `s3://bucket/prefix`; embedded: a folder in the data folder"
+    )
+    s3_endpoint_url: str | None = Field(
+        None, description="Address of an S3-compatible server for `s3://`; unset: Amazon S3"
+    )
+    s3_region: str | None = Field(None, description="Region of the bucket; unset: as the AWS variables say")
+    s3_path_style: bool | None = Field(
+        None, description="Name the bucket in the path, not in the host name; unset: yes with an endpoint, else no"
+    )
+    broker_url: str = Field(
+        EMBEDDED, description="`redis://…` or `rediss://…`; embedded: a Valkey server run as our child"
+    )
 
     host: str = Field("127.0.0.1", description="Address the API listens on")
     port: int = Field(8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one")
     bootstrap_api_key: SecretStr | None = Field(
-        None, min_length=8, description="This key with every scope, on account `main`, is created at start-up if absent; unset: `up` makes one and keeps it in `api-key` in the data folder"
+        None,
+        min_length=8,
+        description="This key with every scope, on account `main`, is created at start-up if absent; unset: `up` "
+        "makes one and keeps it in `api-key` in the data folder",
     )
 
-    default_vendor: str | None = Field(None, description="`vendor/engine` for requests that name none; unset: the only configured vendor, else the sandbox")
+    api_url: str | None = Field(
+        None, description="Where the command-line client finds the API; unset: `http://HOST:PORT`"
+    )
+    api_key: SecretStr | None = Field(
+        None,
+        description="Key that the command-line client presents; unset: the bootstrap key, else the file `api-key` "
+        "in the data folder",
+    )
+
+    default_vendor: str | None = Field(
+        None,
+        description="`vendor/engine` for requests that name none; unset: the only configured vendor, else the sandbox",
+    )
     max_clones_per_user: int = Field(5, ge=0, description="Clones an account may hold; 0 is no limit")
     max_files: int = Field(10, ge=1, le=1000, description="Files one request may carry")
     max_file_mb: int = Field(50, ge=1, le=5000, description="Size limit of one file in MiB")
-    max_sample_minutes: int = Field(180, ge=1, description="Decoded length limit of one recording, counted while decoding")
+    max_sample_minutes: int = Field(
+        180, ge=1, description="Decoded length limit of one recording, counted while decoding"
+    )
 
     upload_buffers: int = Field(24, ge=4, description="Part buffers of 5 MiB that all uploads of one API process share")
-    upload_min_rate_kib_s: int = Field(4, ge=0, description="Slowest upload that is waited for, averaged over 30 s, in KiB/s; 0 waits for ever")
+    upload_min_rate_kib_s: int = Field(
+        4, ge=0, description="Slowest upload that is waited for, averaged over 30 s, in KiB/s; 0 waits for ever"
+    )
 
-    lease_s: float = Field(30.0, gt=0.2, description="Seconds a worker owns a job without a sign of life; renewed every third of it")
+    lease_s: float = Field(
+        30.0, gt=0.2, description="Seconds a worker owns a job without a sign of life; renewed every third of it"
+    )
     max_attempts: int = Field(4, ge=1, description="Deaths and errors that one stage of a job may have")
     worker_threads: int = Field(4, ge=1, le=64, description="Jobs one worker process runs at once")
-    decoder_memory_mb: int = Field(768, ge=128, description="Memory one decoding child may add to what its libraries hold")
+    decoder_memory_mb: int = Field(
+        768, ge=128, description="Memory one decoding child may add to what its libraries hold"
+    )
     sandbox_training_s: float = Field(4.0, ge=0, description="How long the sandbox vendor pretends to train")
 
-    log_format: Literal["auto", "console", "json"] = Field("auto", description="`auto` is `console` on a terminal and `json` elsewhere")
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="`auto` is `console` on a terminal and `json` elsewhere"
+    )
 
     @model_validator(mode="after")
     def _resolve(self) -> "Settings":

@@ -1,0 +1,69 @@
+"""The API application: doors, health, documentation, and one error shape for all of them."""
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import docs, health
+from api.doors import native
+from api.envelope import refusal
+from api.intake.buffers import BufferPool
+from api.requests import RequestIds
+from shared import log
+from shared.doorbell import BackgroundBell
+from shared.errors import InvalidField, MethodNotAllowed, NotFound, RequestError, ServiceError
+from shared.services import Services
+from shared.storage.protocol import PART_BYTES
+
+_logger = log.get(__name__)
+
+
+def create_app(services: Services, doorbell: BackgroundBell) -> FastAPI:
+    """Return the application over opened services."""
+    app = FastAPI(title="clonepipe", version="2.0", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app.state.services = services
+    app.state.doorbell = doorbell
+    app.state.buffers = BufferPool(services.settings.upload_buffers, PART_BYTES)
+    app.include_router(native.router)
+    app.router.routes.extend([*health.ROUTES, *docs.ROUTES])
+    app.add_middleware(RequestIds)
+    app.add_exception_handler(ServiceError, _named)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unforeseen)
+    return app
+
+
+async def _named(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError)
+    if error.status >= 500:
+        _logger.warning("refused", code=error.code)
+    return refusal(request, error)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"][1:]) or "body"
+    return refusal(request, InvalidField(f"'{field}': {first['msg']}.", field=field))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    match error.status_code:
+        case 404:
+            return refusal(request, NotFound("There is nothing at this address; the operations are listed at /docs."))
+        case 405:
+            allowed = [word.strip() for word in (error.headers or {}).get("allow", "").split(",") if word.strip()]
+            message = f"{request.method} is not possible here; allowed: {', '.join(allowed) or 'see /docs'}."
+            return refusal(request, MethodNotAllowed(message, allowed=allowed))
+        case status if status < 500:
+            return refusal(request, RequestError(str(error.detail)))
+    return refusal(request, ServiceError())
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    # Starlette logs the trace after this handler; the client gets an id to ask with, and no text of ours.
+    return refusal(request, ServiceError())

@@ -1,0 +1,37 @@
+"""The command `clonepipe`. Each group of commands is one file in commands/; servers start as child processes."""
+
+import typer
+
+from api.commands import administration, clone, demo, serving
+from shared.errors import ServiceError, SetupError
+
+app = typer.Typer(
+    name="clonepipe",
+    help="Turn recordings into voice clones, at any vendor.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("up")(serving.up)
+app.command("api")(serving.api)
+app.command("worker", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(serving.worker)
+app.command("relay")(serving.relay)
+app.command("migrate")(serving.migrate)
+app.command("demo")(demo.demo)
+app.command("clone")(clone.clone)
+app.command("status")(clone.status)
+app.add_typer(administration.accounts, name="accounts")
+app.add_typer(administration.keys, name="keys")
+
+
+def main() -> None:
+    """Run a command; an error that we name is a sentence on stderr and an exit code, not a trace."""
+    try:
+        app()
+    except ServiceError as error:
+        typer.secho(f"clonepipe: {error.message}", fg="red", err=True)
+        raise SystemExit(2 if isinstance(error, SetupError) else 1) from None
+
+
+if __name__ == "__main__":
+    main()

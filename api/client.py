@@ -1,0 +1,120 @@
+"""The HTTP client behind the command line: what any client of the service could write with httpx."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any, Self
+
+import httpx
+
+from shared.errors import ServiceError, SetupError
+from shared.settings import Settings
+
+KEY_FILE = "api-key"
+_TIMEOUT = httpx.Timeout(30.0, write=300.0)
+
+
+class Refused(ServiceError):
+    """The service refused the request."""
+
+    def __init__(self, envelope: Mapping[str, Any], status: int) -> None:
+        super().__init__(str(envelope.get("message", "The service refused the request.")))
+        self.envelope = envelope
+        self.http_status = status
+
+
+class Client:
+    """Speaks to the native door. Every method raises Refused and SetupError (the service cannot be reached)."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url = url.rstrip("/")
+        self._http = httpx.Client(
+            base_url=f"{self._url}/api/v2",
+            headers={"authorization": f"Bearer {key}"},
+            timeout=_TIMEOUT,
+            trust_env=False,
+        )
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Open a client for the service that the settings describe. Raises: SetupError: when there is no key."""
+        return cls(settings.api_url or f"http://{settings.host}:{settings.port}", find_key(settings))
+
+    def create(self, files: Sequence[Path], fields: Mapping[str, str], sent: Callable[[int], None]) -> dict[str, Any]:
+        """Upload recordings; `sent` is told how many bytes of them went out so far."""
+        with ExitStack() as stack:
+            counter = _Counter(sent)
+            parts = [("files", (path.name, _Counted(stack.enter_context(path.open("rb")), counter))) for path in files]
+            return self._ask("POST", "/voice-clones", data=dict(fields), files=parts)
+
+    def get(self, voice_id: str) -> dict[str, Any]:
+        """Return a clone."""
+        return self._ask("GET", f"/voice-clones/{voice_id}")
+
+    def report(self, voice_id: str) -> dict[str, Any]:
+        """Return what was measured and done to the clone's recordings."""
+        return self._ask("GET", f"/voice-clones/{voice_id}/report")
+
+    def _ask(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        try:
+            answer = self._http.request(method, path, **request)
+        except httpx.HTTPError as error:
+            raise SetupError(
+                f"Nothing answers at {self._url} ({type(error).__name__}). 'clonepipe up' starts the service; "
+                "CLONEPIPE_API_URL names another."
+            ) from error
+        try:
+            body = answer.json()
+        except ValueError:
+            body = {}
+        if answer.status_code >= 400 or not isinstance(body, dict):
+            raise Refused(body if isinstance(body, dict) else {}, answer.status_code)
+        data = body.get("data")
+        return data if isinstance(data, dict) else body
+
+
+def find_key(settings: Settings) -> str:
+    """Return the key that this user's commands present. Raises: SetupError: when none is set."""
+    for secret in (settings.api_key, settings.bootstrap_api_key):
+        if secret is not None:
+            return secret.get_secret_value()
+    try:
+        return (settings.data_dir / KEY_FILE).read_text().strip()
+    except OSError:
+        raise SetupError(
+            "No API key: set CLONEPIPE_API_KEY, or run 'clonepipe up' once, which makes one for this machine."
+        ) from None
+
+
+class _Counter:
+    """Adds up what was sent over all files of a request."""
+
+    def __init__(self, sent: Callable[[int], None]) -> None:
+        self._sent = sent
+        self._total_bytes = 0
+
+    def add(self, size_bytes: int) -> None:
+        self._total_bytes += size_bytes
+        self._sent(self._total_bytes)
+
+
+class _Counted:
+    """A file that tells how much of it was read; httpx reads it in blocks and never holds it whole."""
+
+    def __init__(self, file: IO[bytes], counter: _Counter) -> None:
+        self._file = file
+        self._counter = counter
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self._counter.add(len(data))
+        return data
+
+    def fileno(self) -> int:
+        return self._file.fileno()  # httpx asks for the length, to send it in the part's headers
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()

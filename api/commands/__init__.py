@@ -1,0 +1,1 @@
+"""The commands of `clonepipe`, one file a group."""

@@ -1,0 +1,139 @@
+"""`clonepipe clone` and `clonepipe status`: upload recordings, watch the stages, see what came of it."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from api.client import Client
+from api.commands.outcome import EXIT_FAILED, EXIT_WAITED, outcome_table
+from shared.errors import SetupError
+from shared.settings import settings
+
+_POLL_S: Final = 0.3
+
+Files = Annotated[
+    list[Path], typer.Argument(help="Recordings of the voice", exists=True, dir_okay=False, readable=True)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the clone as JSON, and nothing else")]
+
+
+def clone(
+    files: Files,
+    name: Annotated[str, typer.Option(help="What the clone shall be called")],
+    vendor: Annotated[str | None, typer.Option(help="Who trains the voice")] = None,
+    engine: Annotated[str | None, typer.Option(help="Which of the vendor's products")] = None,
+    description: Annotated[str | None, typer.Option()] = None,
+    language: Annotated[str | None, typer.Option(help="Language tag, such as en or pt-BR")] = None,
+    gender: Annotated[str | None, typer.Option(help="male, female or neutral")] = None,
+    denoise: Annotated[str | None, typer.Option(help="auto, on or off")] = None,
+    trim: Annotated[str | None, typer.Option(help="auto or off")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until the clone is ready or failed")] = False,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout", help="Seconds that --wait waits at most; 0 is no limit")
+    ] = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """Create a voice clone from recordings.
+
+    Exit codes: 0 accepted (with --wait: ready), 1 refused or failed, 2 the service cannot be reached or the command is
+    wrong, 3 still processing when --timeout ran out.
+    """
+    wishes = {
+        "name": name, "vendor": vendor, "engine": engine, "description": description, "language": language,
+        "gender": gender, "denoise": denoise, "trim": trim,
+    }  # fmt: skip
+    fields = {field: value for field, value in wishes.items() if value is not None}
+    client = Client.from_settings(settings())
+    raise typer.Exit(run(client, files, fields, wait=wait, timeout_s=timeout_s, as_json=as_json))
+
+
+def run(
+    client: Client,
+    files: list[Path],
+    fields: Mapping[str, str],
+    *,
+    wait: bool,
+    timeout_s: float = 0.0,
+    as_json: bool = False,
+) -> int:
+    """Upload, watch if asked to, print the outcome; return the exit code. Bars are drawn only on a terminal."""
+    console = Console(stderr=True)
+    with _bars(console, hidden=as_json or not sys.stderr.isatty()) as bars:
+        created = _upload(client, files, fields, bars)
+        if not as_json and not bars.disable:
+            console.print(f"accepted as [bold]{created['voiceId']}[/] by {created['vendor']}/{created['engine']}")
+        final = watch(client, created["voiceId"], bars, timeout_s=timeout_s) if wait else created
+    return show(client, final, as_json=as_json, waited=wait)
+
+
+def _bars(console: Console, *, hidden: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<26}"), BarColumn(bar_width=32), TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[note]}"), TimeElapsedColumn(), console=console, disable=hidden,
+    )  # fmt: skip
+
+
+def _upload(client: Client, files: list[Path], fields: Mapping[str, str], bars: Progress) -> dict[str, Any]:
+    total_bytes = sum(path.stat().st_size for path in files)
+    bar = bars.add_task(f"upload {len(files)} file{'s' * (len(files) > 1)}", total=max(1, total_bytes), note="")
+    created = client.create(files, fields, lambda sent_bytes: bars.update(bar, completed=min(sent_bytes, total_bytes)))
+    bars.update(bar, completed=max(1, total_bytes))
+    return created
+
+
+def watch(client: Client, voice_id: str, bars: Progress, *, timeout_s: float) -> dict[str, Any]:
+    """Follow a clone to its end, or until the time is up."""
+    bar = bars.add_task("clone", total=100, note="")
+    deadline_s = time.monotonic() + timeout_s if timeout_s else float("inf")
+    told: tuple[Any, ...] = ()
+    while True:
+        clone = _patiently(client, voice_id, deadline_s)
+        stage = clone["stage"] or clone["status"]
+        note = f"waiting for {clone['waitingFor']}" if clone["waitingFor"] else ""
+        bars.update(bar, completed=clone["training_progress"], description=f"clone: {stage}", note=note)
+        if bars.disable and told != (stage, clone["training_progress"]):
+            told = (stage, clone["training_progress"])
+            typer.echo(f"{stage} {clone['training_progress']} %", err=True)
+        if clone["isTerminal"] or time.monotonic() > deadline_s:
+            return clone
+        time.sleep(_POLL_S)
+
+
+def _patiently(client: Client, voice_id: str, deadline_s: float) -> dict[str, Any]:
+    """Ask for the clone; a service that is being restarted is waited for a while."""
+    patience_s = min(time.monotonic() + 20.0, deadline_s)
+    while True:
+        try:
+            return client.get(voice_id)
+        except SetupError:
+            if time.monotonic() > patience_s:
+                raise
+            time.sleep(_POLL_S)
+
+
+def show(client: Client, clone: Mapping[str, Any], *, as_json: bool, waited: bool) -> int:
+    """Print a clone; return the exit code that it means."""
+    if as_json:
+        typer.echo(json.dumps(clone, ensure_ascii=False, indent=2))
+    else:
+        report = client.report(clone["voiceId"])["samples"] if clone["isTerminal"] else []
+        Console().print(outcome_table(clone, report))
+    if clone["status"] == "failed":
+        return EXIT_FAILED
+    return EXIT_WAITED if waited and not clone["isTerminal"] else 0
+
+
+def status(
+    voice_id: Annotated[str, typer.Argument(help="The clone's id, vc_…")],
+    as_json: AsJson = False,
+) -> None:
+    """Show a clone: its status, its progress and, once it ended, what was done to the sound."""
+    client = Client.from_settings(settings())
+    raise typer.Exit(show(client, client.get(voice_id), as_json=as_json, waited=False))

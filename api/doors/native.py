@@ -1,0 +1,151 @@
+"""The native door: Buena's paths, envelope, field names and codes, with our own fields beside them."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from api.auth import requires
+from api.doors.native_shapes import (
+    CREATE_BODY,
+    EXAMPLES,
+    clone_shape,
+    event_shape,
+    page_shape,
+    report_shape,
+    vendor_shape,
+)
+from api.envelope import success
+from api.intake.creation import create_clone
+from api.order import DESCRIPTION_CHARS, NAME_CHARS
+from shared import clones, events, views
+from shared.clones import CloneChange
+from shared.keys import Caller, Scope
+from shared.services import Services
+from shared.states import QUEUE_OF, Stage
+
+router = APIRouter(prefix="/api/v2", responses=EXAMPLES)
+
+Creator = Annotated[Caller, Depends(requires(Scope.CREATE))]
+Reader = Annotated[Caller, Depends(requires(Scope.READ))]
+Updater = Annotated[Caller, Depends(requires(Scope.UPDATE))]
+Deleter = Annotated[Caller, Depends(requires(Scope.DELETE))]
+
+
+class ChangeBody(BaseModel):
+    """What may be changed of a clone; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    name: str | None = Field(None, min_length=1, max_length=NAME_CHARS)
+    description: str | None = Field(None, max_length=DESCRIPTION_CHARS)
+    is_active: bool | None = Field(None, alias="isActive")
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+@router.post(
+    "/voice-clones", status_code=201, openapi_extra={"requestBody": CREATE_BODY}, summary="Create a voice clone"
+)
+async def create(request: Request, caller: Creator) -> JSONResponse:
+    """Take recordings of a voice and begin the clone. Answers when all is stored, not when the voice is ready."""
+    created = await create_clone(request, caller)
+    shape = clone_shape(created.view, _services(request).vendors)
+    if created.ignored_fields:
+        shape["ignoredFields"] = created.ignored_fields
+    return success(shape, "Voice clone created successfully", status=201)
+
+
+@router.get("/voice-clones", summary="List voice clones")
+def list_clones(
+    request: Request,
+    caller: Reader,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+) -> JSONResponse:
+    """Return the account's clones, newest first; `data` also carries the newest one's status, for Buena's snippet."""
+    services = _services(request)
+    with services.database.read() as session:
+        page = views.page(session, caller.account_id, limit=limit, offset=offset)
+        newest = page if offset == 0 else views.page(session, caller.account_id, limit=1, offset=0)
+    return success(page_shape(page, newest, services.vendors))
+
+
+@router.get("/voice-clones/{voice_id}", summary="Get a voice clone")
+def get_clone(request: Request, caller: Reader, voice_id: str) -> JSONResponse:
+    """Return one clone with its status and progress."""
+    services = _services(request)
+    with services.database.read() as session:
+        view = views.get(session, caller.account_id, voice_id)
+    return success(clone_shape(view, services.vendors))
+
+
+def _change(request: Request, caller: Caller, voice_id: str, body: ChangeBody) -> JSONResponse:
+    services = _services(request)
+    wish = CloneChange(body.name, body.description, body.is_active)
+    with services.database.write() as session:
+        clones.change(session, caller.account_id, voice_id, wish)
+        view = views.get(session, caller.account_id, voice_id)
+    return success(clone_shape(view, services.vendors), "Voice clone updated successfully")
+
+
+@router.put("/voice-clones/{voice_id}", summary="Update a voice clone")
+def put_clone(request: Request, caller: Updater, voice_id: str, body: Annotated[ChangeBody, Body()]) -> JSONResponse:
+    """Change name, description or `isActive`; the voice at the vendor stays as it is."""
+    return _change(request, caller, voice_id, body)
+
+
+@router.patch("/voice-clones/{voice_id}", summary="Update a voice clone")
+def patch_clone(request: Request, caller: Updater, voice_id: str, body: Annotated[ChangeBody, Body()]) -> JSONResponse:
+    """Change name, description or `isActive`; the voice at the vendor stays as it is."""
+    return _change(request, caller, voice_id, body)
+
+
+@router.delete("/voice-clones/{voice_id}", summary="Delete a voice clone")
+def delete_clone(request: Request, caller: Deleter, voice_id: str) -> JSONResponse:
+    """Delete a clone: gone here at once, then erased at the vendor and in storage."""
+    with _services(request).database.write() as session:
+        job_id = clones.delete(session, caller.account_id, voice_id)
+    request.app.state.doorbell.ring(QUEUE_OF[Stage.SUBMIT], job_id)
+    return JSONResponse({"success": True, "message": "Voice clone deleted successfully", "deleted_id": voice_id})
+
+
+@router.get("/voice-clones/{voice_id}/events", summary="A clone's history")
+def list_events(
+    request: Request,
+    caller: Reader,
+    voice_id: str,
+    after: Annotated[int, Query(ge=0, le=2**31)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> JSONResponse:
+    """Return what happened to a clone, oldest first, after the line number `after`."""
+    with _services(request).database.read() as session:
+        view = views.get(session, caller.account_id, voice_id)
+        lines = events.history(session, voice_id, after_seq=after, limit=limit)
+    data: dict[str, Any] = {
+        "events": [event_shape(line) for line in lines],
+        "after": lines[-1].seq if lines else after,
+        "seq": view.seq,
+        "isTerminal": view.is_terminal,
+    }
+    return success(data)
+
+
+@router.get("/voice-clones/{voice_id}/report", summary="What was measured and done")
+def report(request: Request, caller: Reader, voice_id: str) -> JSONResponse:
+    """Return, per recording, what was measured before and after, and the treatments that ran."""
+    with _services(request).database.read() as session:
+        recordings = views.samples(session, caller.account_id, voice_id)
+    return success({"voiceId": voice_id, "samples": [report_shape(recording) for recording in recordings]})
+
+
+@router.get("/vendors", summary="Vendors and engines")
+def list_vendors(request: Request, caller: Reader) -> JSONResponse:
+    """Return the vendors that are configured here, with what each engine takes."""
+    vendors = _services(request).vendors
+    return success({"vendors": [vendor_shape(vendor) for vendor in vendors]})

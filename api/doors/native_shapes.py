@@ -1,0 +1,164 @@
+"""How the native door writes clones, events and vendors: Buena's names as printed, ours beside them in camelCase."""
+
+from typing import Any, Final
+
+from api.envelope import timestamp
+from api.order import DESCRIPTION_CHARS, GENDERS
+from shared.events import EventLine
+from shared.states import Denoise, Status, Trim
+from shared.vendors import Vendors
+from shared.vendors.protocol import Range, Vendor
+from shared.views import ClonePage, CloneView, SampleView
+
+
+def clone_shape(view: CloneView, vendors: Vendors) -> dict[str, Any]:
+    """Return one clone."""
+    shape: dict[str, Any] = {
+        "voiceId": view.id,
+        "name": view.name,
+        "description": view.description,
+        "isActive": view.is_active,
+        "sampleCount": view.sample_count,
+        "createdAt": timestamp(view.created_at),
+        "updatedAt": timestamp(view.updated_at),
+        "labels": view.labels,
+        "settings": view.voice_settings,
+        "status": view.status,
+        "training_progress": view.progress,
+        "error_message": view.error_message,
+        "errorCode": view.error_code,
+        "stage": view.stage,
+        "waitingFor": view.waiting_for,
+        "etaSeconds": None if view.eta_s is None else round(view.eta_s, 1),
+        "isTerminal": view.is_terminal,
+        "seq": view.seq,
+        "vendor": view.vendor,
+        "engine": view.engine,
+        "vendorVoiceId": view.vendor_voice_id if view.status is Status.READY else None,
+        "language": view.language,
+        "gender": view.gender,
+        "denoise": view.denoise,
+        "trim": view.trim,
+        "callbackUrl": view.callback_url,
+        "job": {"id": view.job_id, "kind": view.job_kind, "outcome": view.job_outcome},
+    }
+    notice = vendors.notice_of(view.vendor)
+    if notice:
+        shape["notice"] = notice
+    return shape
+
+
+def page_shape(page: ClonePage, newest: ClonePage, vendors: Vendors) -> dict[str, Any]:
+    """Return a page; the newest clone's status stands beside the list, where Buena's printed snippet reads it."""
+    shape: dict[str, Any] = {
+        "voiceClones": [clone_shape(view, vendors) for view in page.clones],
+        "total": page.total,
+    }
+    if newest.clones:
+        first = newest.clones[0]
+        shape["status"] = first.status
+        shape["training_progress"] = first.progress
+        shape["error_message"] = first.error_message
+    return shape
+
+
+def event_shape(line: EventLine) -> dict[str, Any]:
+    """Return one line of a clone's history."""
+    return {
+        "seq": line.seq,
+        "type": line.type,
+        "timestamp": timestamp(line.at),
+        "jobId": line.job_id,
+        "data": line.data,
+    }
+
+
+def report_shape(sample: SampleView) -> dict[str, Any]:
+    """Return one recording's report; `before` and `after` are null until their stage has run."""
+    return {
+        "sampleId": sample.id,
+        "filename": sample.filename,
+        "format": sample.container,
+        "sizeBytes": sample.size_bytes,
+        "sha256": sample.sha256,
+        "before": sample.inspection,
+        "after": sample.preparation,
+    }
+
+
+def vendor_shape(vendor: Vendor) -> dict[str, Any]:
+    """Return a vendor with its engines' limits."""
+    return {
+        "vendor": vendor.name,
+        "notice": vendor.notice,
+        "engines": [
+            {
+                "engine": engine.name,
+                "files": _range(engine.limits.files),
+                "fileBytes": _range(engine.limits.file_bytes),
+                "totalSeconds": _range(engine.limits.total_s),
+                "nameChars": _range(engine.limits.name_chars),
+                "source": engine.limits.source,
+                "checked": engine.limits.checked.isoformat(),
+            }
+            for engine in vendor.engines.values()
+        ],
+    }
+
+
+def _range(limits: Range) -> dict[str, float | None]:
+    return {"min": limits.least, "max": limits.most}
+
+
+_JSON_FIELD: Final = {"type": "string", "contentMediaType": "application/json"}
+
+# The form is parsed as a stream, so the framework cannot derive this; a test holds it against the parser's fields.
+CREATE_BODY: Final[dict[str, Any]] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["name", "files"],
+                "properties": {
+                    "name": {"type": "string", "description": "What the clone shall be called"},
+                    "files": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": {"type": "string", "format": "binary"},
+                        "description": "Recordings of the voice, repeated",
+                    },
+                    "description": {"type": "string", "maxLength": DESCRIPTION_CHARS},
+                    "vendor": {"type": "string", "description": "Who trains the voice; see GET /api/v2/vendors"},
+                    "engine": {"type": "string", "description": "Which of the vendor's products"},
+                    "language": {"type": "string", "description": "Language tag, such as en or pt-BR"},
+                    "gender": {"type": "string", "enum": list(GENDERS)},
+                    "denoise": {"type": "string", "enum": [word.value for word in Denoise], "default": "auto"},
+                    "trim": {"type": "string", "enum": [word.value for word in Trim], "default": "auto"},
+                    "labels": {**_JSON_FIELD, "description": "A JSON object of your own; returned, not interpreted"},
+                    "settings": {**_JSON_FIELD, "description": "Voice settings: stability, clarity, use_speaker_boost"},
+                    "callback_url": {"type": "string", "format": "uri", "description": "Where to tell of changes"},
+                },
+            }
+        }
+    },
+}
+
+_ERROR: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["error", "code", "message", "version", "timestamp", "details"],
+    "properties": {
+        "error": {"const": True},
+        "code": {"type": "string"},
+        "message": {"type": "string"},
+        "version": {"type": "string"},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "requestId": {"type": "string"},
+        "details": {"type": "object"},
+    },
+}
+
+EXAMPLES: Final[dict[int | str, dict[str, Any]]] = {
+    "4XX": {"description": "The request was refused", "content": {"application/json": {"schema": _ERROR}}},
+    "5XX": {"description": "The service could not answer", "content": {"application/json": {"schema": _ERROR}}},
+}

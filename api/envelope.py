@@ -1,0 +1,63 @@
+"""The native door's envelopes: Buena's shapes for success and for errors, with our request id beside them."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from api.intake.draining import DrainingResponse
+from shared.errors import MethodNotAllowed, ServiceError, Unauthorized, VendorRateLimited
+
+VERSION: Final = "2.0"
+_BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
+_RETRY_AFTER_S: Final = 2
+
+
+def timestamp(moment: datetime | None = None) -> str:
+    """Return a moment, or now, as RFC 3339 in UTC with milliseconds, the way Buena's page prints it."""
+    return (moment or datetime.now(UTC)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def success(data: Mapping[str, Any], message: str | None = None, *, status: int = 200) -> JSONResponse:
+    """Return `{success, data, message?}`."""
+    body: dict[str, Any] = {"success": True, "data": data}
+    if message is not None:
+        body["message"] = message
+    return JSONResponse(body, status)
+
+
+def refusal(request: Request, error: ServiceError) -> Response:
+    """Return `{error, code, message, version, timestamp, requestId, details}`.
+
+    A request that may still be sending its body is answered first and then drained, so that a client that writes
+    before it reads sees the answer and not a reset.
+    """
+    body = json.dumps(
+        {
+            "error": True,
+            "code": error.code,
+            "message": error.message,
+            "version": VERSION,
+            "timestamp": timestamp(),
+            "requestId": request.scope.get("request_id"),
+            "details": dict(error.details),
+        },
+        ensure_ascii=False,
+    ).encode()
+    headers = _headers(error)
+    if request.method in _BODY_METHODS:
+        return DrainingResponse(body, status=error.status, headers=headers)
+    return Response(body, error.status, {**headers, "content-type": "application/json"})
+
+
+def _headers(error: ServiceError) -> dict[str, str]:
+    if isinstance(error, Unauthorized):
+        return {"www-authenticate": 'Bearer realm="clonepipe"'}
+    if isinstance(error, MethodNotAllowed):
+        return {"allow": ", ".join(error.details.get("allowed", ()))}
+    if isinstance(error, VendorRateLimited):
+        return {"retry-after": str(max(1, round(error.retry_after_s)))}
+    return {"retry-after": str(_RETRY_AFTER_S)} if error.status == 503 else {}

@@ -1,0 +1,57 @@
+"""Every request gets an id, which travels in the answer, in errors and in the log."""
+
+import re
+import secrets
+import time
+from typing import Final
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import log
+
+_CLIENT_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_QUIET: Final = ("/livez", "/readyz", "/metrics")
+_logger = log.get(__name__)
+
+
+class RequestIds:
+    """Plain ASGI, so that neither bodies nor streams pass through another buffer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _client_id(scope) or f"req_{secrets.token_hex(8)}"
+        scope["request_id"] = request_id
+        began_s = time.perf_counter()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {**message, "headers": [*message["headers"], (b"x-request-id", request_id.encode())]}
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request=request_id):
+            await self._app(scope, receive, send_with_id)
+            if scope["path"] not in _QUIET:
+                took_ms = round((time.perf_counter() - began_s) * 1000, 1)
+                _logger.info("request", method=scope["method"], route=_route(scope), status=status, took_ms=took_ms)
+
+
+def _client_id(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            text = value.decode("latin-1")
+            return text if _CLIENT_ID.fullmatch(text) else None
+    return None
+
+
+def _route(scope: Scope) -> str:
+    """Return the path's pattern, never the path: what a client puts into a URL does not belong in a log."""
+    return getattr(scope.get("route"), "path", "unmatched")

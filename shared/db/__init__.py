@@ -1,0 +1,1 @@
+"""The truth: models, the database's clock, transactions and migrations."""

@@ -1,0 +1,89 @@
+"""Opening a database by its URL, and the two kinds of transaction: reading and writing.
+
+SQLite: write-ahead log, full sync (a 201 must survive a power cut), foreign keys, and `BEGIN IMMEDIATE` for writing,
+so that two writers queue at the start instead of failing in the middle. PostgreSQL: read committed, connections
+checked before use. Nothing outside this folder knows which one it is.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from shared.errors import DatabaseUnavailable, SetupError
+
+_BUSY_TIMEOUT_S = 15.0
+_WRITING = "clonepipe_writing"
+
+
+class Database:
+    """An open database: hands out sessions whose transaction ends with the block."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = make_url(url)
+        self.engine = _open(url, pool_size)
+        self._writing = self.engine.execution_options(**{_WRITING: True})
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A snapshot to read from; nothing written in it is kept. Raises: DatabaseUnavailable."""
+        with _told_plainly(), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction: all of the block, or nothing if it raises. Raises: DatabaseUnavailable."""
+        with _told_plainly(), Session(self._writing, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def dispose(self) -> None:
+        """Close every pooled connection, for instance before or after a fork."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise DatabaseUnavailable from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseUnavailable from error
+        raise
+
+
+def _open(url: str, pool_size: int) -> Engine:
+    parsed = make_url(url)
+    match parsed.get_backend_name():
+        case "sqlite":
+            if not parsed.database or parsed.database == ":memory:":
+                raise SetupError("CLONEPIPE_DATABASE_URL must name a file: several processes share the database.")
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            engine = create_engine(parsed, pool_size=pool_size, connect_args={"timeout": _BUSY_TIMEOUT_S})
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+            return engine
+        case "postgresql":
+            return create_engine(parsed, pool_size=pool_size, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+        case other:
+            raise SetupError(
+                f"CLONEPIPE_DATABASE_URL begins with '{other}'; use sqlite:///… or postgresql+psycopg://…."
+            )
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions behind our back; `_begin_sqlite` does
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    options: dict[str, Any] = dict(connection.get_execution_options())
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITING) else "BEGIN")

@@ -1,0 +1,34 @@
+"""Bringing a database to this version's tables, and checking that it is there."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from shared.db.engine import Database
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+_LOCK_NUMBER = 0x636C6F6E65  # any constant of our own: "clone"
+
+
+def upgrade(database: Database, revision: str = "head") -> None:
+    """Apply the migrations that are missing. Two processes may do so at once: the second waits and has nothing to do."""
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    with database.engine.execution_options(clonepipe_writing=True).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK_NUMBER})
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def is_current(database: Database) -> bool:
+    """Tell whether the database's tables are exactly those that this version knows."""
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    head = ScriptDirectory.from_config(config).get_current_head()
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == head

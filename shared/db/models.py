@@ -1,0 +1,211 @@
+"""The tables. Every row that belongs to somebody carries the account; every time is the database's (see moment.py)."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, Enum, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from shared.db.moment import Moment
+from shared.states import Denoise, EventType, JobKind, Outcome, Queue, Stage, Status, SubmissionState, Trim, WaitingFor
+
+Json = dict[str, Any]
+
+
+def _word(kind: type[Any], length: int = 32) -> Enum:
+    """Store an enum's value as text: a new word needs no migration in any database."""
+    return Enum(
+        kind, native_enum=False, create_constraint=False, length=length, values_callable=lambda e: [w.value for w in e]
+    )
+
+
+class Base(DeclarativeBase):
+    """Names every constraint, so that migrations can find it on every database."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar = {datetime: Moment(), str: String(255), Json: JSON(), list[str]: JSON()}
+
+
+class Account(Base):
+    """Who owns keys, clones and limits."""
+
+    __tablename__ = "accounts"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    clones_held: Mapped[int] = mapped_column(default=0)
+    max_clones: Mapped[int | None]  # None: the setting MAX_CLONES_PER_USER
+    created_at: Mapped[datetime]
+
+
+class ApiKey(Base):
+    """A key at rest: its SHA-256 and a hint to recognise it by. The key itself is shown once and kept nowhere."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
+    name: Mapped[str]
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    hint: Mapped[str] = mapped_column(String(16))
+    scopes: Mapped[list[str]]
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class Clone(Base):
+    """A voice that an account wants or has."""
+
+    __tablename__ = "clones"
+    __table_args__ = (Index("ix_clones_account_created", "account_id", "created_at"),)
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    name: Mapped[str]
+    description: Mapped[str | None] = mapped_column(Text)
+    vendor: Mapped[str] = mapped_column(String(32))
+    engine: Mapped[str] = mapped_column(String(32))
+    language: Mapped[str | None] = mapped_column(String(32))
+    gender: Mapped[str | None] = mapped_column(String(16))
+    denoise: Mapped[Denoise] = mapped_column(_word(Denoise))
+    trim: Mapped[Trim] = mapped_column(_word(Trim))
+    labels: Mapped[Json]
+    voice_settings: Mapped[Json]
+    callback_url: Mapped[str | None] = mapped_column(Text)
+    is_active: Mapped[bool] = mapped_column(default=True)
+    status: Mapped[Status] = mapped_column(_word(Status))
+    vendor_voice_id: Mapped[str | None]
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    job_id: Mapped[str] = mapped_column(String(40))  # the newest job
+    seq: Mapped[int] = mapped_column(default=0)  # the newest event
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
+
+
+class Sample(Base):
+    """One uploaded recording. The original is kept; what was prepared from it lies beside it."""
+
+    __tablename__ = "samples"
+    __table_args__ = (UniqueConstraint("clone_id", "position"),)
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    clone_id: Mapped[str] = mapped_column(ForeignKey("clones.id"))
+    account_id: Mapped[str] = mapped_column(String(40))
+    position: Mapped[int]
+    filename: Mapped[str]
+    content_type: Mapped[str | None]
+    container: Mapped[str] = mapped_column(String(16))
+    size_bytes: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    object_key: Mapped[str] = mapped_column(unique=True)
+    inspection: Mapped[Json | None]
+    prepared_key: Mapped[str | None]
+    preparation: Mapped[Json | None]
+    created_at: Mapped[datetime]
+
+
+class Job(Base):
+    """One run of a clone through the pipeline: where it is, who holds it, when it is due."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        # A clone has at most one live job; the database says so, not our good manners.
+        Index(
+            "uq_jobs_live_clone",
+            "clone_id",
+            unique=True,
+            sqlite_where=text("outcome IS NULL"),
+            postgresql_where=text("outcome IS NULL"),
+        ),
+        Index(
+            "ix_jobs_due",
+            "queue",
+            "due_at",
+            sqlite_where=text("outcome IS NULL"),
+            postgresql_where=text("outcome IS NULL"),
+        ),
+        Index("ix_jobs_clone", "clone_id"),
+        Index("ix_jobs_history", "vendor", "engine", "finished_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    account_id: Mapped[str] = mapped_column(String(40))
+    clone_id: Mapped[str] = mapped_column(ForeignKey("clones.id"))
+    vendor: Mapped[str] = mapped_column(String(32))
+    engine: Mapped[str] = mapped_column(String(32))
+    kind: Mapped[JobKind] = mapped_column(_word(JobKind))
+    stage: Mapped[Stage] = mapped_column(_word(Stage))
+    queue: Mapped[Queue] = mapped_column(_word(Queue))
+    outcome: Mapped[Outcome | None] = mapped_column(_word(Outcome))
+    waiting_for: Mapped[WaitingFor | None] = mapped_column(_word(WaitingFor))
+    progress: Mapped[int] = mapped_column(default=0)  # percent of the whole job
+    eta_at: Mapped[datetime | None]
+
+    due_at: Mapped[datetime]
+    waits: Mapped[int] = mapped_column(default=0)  # clean waits in a row at this stage: what back-off grows by
+    attempt: Mapped[int] = mapped_column(
+        default=0
+    )  # claims of this stage that did not end cleanly, and the one running
+    fence: Mapped[int] = mapped_column(default=0)
+    lease_owner: Mapped[str | None] = mapped_column(String(80))
+    lease_until: Mapped[datetime | None]
+    announcements: Mapped[int] = mapped_column(default=0)
+    announce_at: Mapped[datetime]
+
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    stage_started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class Submission(Base):
+    """One paid call at a vendor: the intent written before it, and what came of it."""
+
+    __tablename__ = "submissions"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    account_id: Mapped[str] = mapped_column(String(40))
+    clone_id: Mapped[str] = mapped_column(ForeignKey("clones.id"), index=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    marker: Mapped[str] = mapped_column(String(64), unique=True)  # what the vendor keeps and we can search for
+    state: Mapped[SubmissionState] = mapped_column(_word(SubmissionState))
+    calls: Mapped[int] = mapped_column(default=1)
+    called_at: Mapped[datetime]
+    empty_looks: Mapped[int] = mapped_column(default=0)
+    looked_at: Mapped[datetime | None]
+    vendor_voice_id: Mapped[str | None]
+
+
+class Event(Base):
+    """A line of a clone's append-only history; `seq` counts from 1 without gaps."""
+
+    __tablename__ = "events"
+
+    clone_id: Mapped[str] = mapped_column(ForeignKey("clones.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(String(40))
+    job_id: Mapped[str] = mapped_column(String(40))
+    type: Mapped[EventType] = mapped_column(_word(EventType))
+    data: Mapped[Json]
+    at: Mapped[datetime]
+
+
+class WorkerPresence(Base):
+    """A worker process that is alive: the relay sizes its window by their slots."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    queues: Mapped[list[str]]
+    slots: Mapped[int]
+    seen_at: Mapped[datetime]

@@ -1,0 +1,150 @@
+"""Jobs before anyone holds them: made, due, announced, taken over. What a holder may do is in claims.py."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from shared.db.models import Job, WorkerPresence
+from shared.db.moment import db_now
+from shared.ids import JOB, new_id
+from shared.states import QUEUE_OF, JobKind, Outcome, Queue, Stage
+
+BELL_HEAD_START_S: Final = 1.0  # whoever makes a job due rings the bell itself; the relay steps in after this
+REANNOUNCE_S: Final = 10.0  # doubling from here
+REANNOUNCE_MAX_S: Final = 600.0
+SMALLEST_WINDOW: Final = 32
+PRESENCE_S: Final = 45.0  # a worker not seen for this long no longer counts
+_OVERHEAD_S: Final = 15.0  # our own stages, for the first estimate of an engine without a history
+_HISTORY = 20
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job as it is born: due at once."""
+
+    id: str
+    account_id: str
+    clone_id: str
+    vendor: str
+    engine: str
+    kind: JobKind
+    stage: Stage
+
+
+def new_job_id() -> str:
+    return new_id(JOB)
+
+
+def create(session: Session, new: NewJob, *, typical_s: float | None = None) -> None:
+    """Write a job that is due now. The partial unique index refuses a second live one for the clone."""
+    eta_s = None if typical_s is None else estimate_s(session, new.vendor, new.engine, typical_s)
+    session.execute(
+        insert(Job).values(
+            id=new.id, account_id=new.account_id, clone_id=new.clone_id, vendor=new.vendor, engine=new.engine,
+            kind=new.kind, stage=new.stage, queue=QUEUE_OF[new.stage], progress=0,
+            eta_at=None if eta_s is None else db_now(eta_s), due_at=db_now(), waits=0, attempt=0, fence=0,
+            announcements=0, announce_at=db_now(BELL_HEAD_START_S), created_at=db_now(), updated_at=db_now(),
+            stage_started_at=db_now(),
+        )
+    )  # fmt: skip
+
+
+def estimate_s(session: Session, vendor: str, engine: str, typical_s: float) -> float:
+    """Return how long a clone takes at this engine: the median of the last runs, else the vendor's word."""
+    runs = session.execute(
+        select(Job.created_at, Job.finished_at)
+        .where(Job.vendor == vendor, Job.engine == engine, Job.kind == JobKind.CREATE, Job.outcome == Outcome.DONE)
+        .order_by(Job.finished_at.desc())
+        .limit(_HISTORY)
+    ).all()
+    lengths_s = sorted((end - start).total_seconds() for start, end in runs if end is not None)
+    return lengths_s[len(lengths_s) // 2] if lengths_s else typical_s + _OVERHEAD_S
+
+
+def take_over(session: Session, clone_id: str) -> None:
+    """End the clone's live job, if it has one, by raising its fence: its holder's next write fails."""
+    session.execute(
+        update(Job)
+        .where(Job.clone_id == clone_id, Job.outcome.is_(None))
+        .values(
+            outcome=Outcome.CANCELED, fence=Job.fence + 1, lease_until=None, finished_at=db_now(), updated_at=db_now()
+        )
+    )
+
+
+def runnable(queue: Queue | None = None) -> list[ColumnElement[bool]]:
+    """Return the conditions of a job that a worker may claim now."""
+    conditions = [
+        Job.outcome.is_(None),
+        Job.due_at <= db_now(),
+        or_(Job.lease_until.is_(None), Job.lease_until < db_now()),
+    ]
+    return conditions if queue is None else [Job.queue == queue, *conditions]
+
+
+def anything_to_announce(session: Session, queue: Queue) -> bool:
+    """Tell whether `announce_due` may find something: a read, so that an idle relay writes nothing."""
+    return session.scalar(select(Job.id).where(*runnable(queue), Job.announce_at <= db_now()).limit(1)) is not None
+
+
+def announce_due(session: Session, queue: Queue) -> list[str]:
+    """Choose which jobs to ring for now and note that they were; return their ids.
+
+    New ones are taken round-robin by account, so that no backlog starves a neighbour, as far as the window has room;
+    those that were announced and not claimed in time are announced again, ever less often.
+    """
+    waiting = session.scalar(select(func.count()).where(*runnable(queue), Job.announcements > 0)) or 0
+    again = session.execute(
+        select(Job.id, Job.announcements)
+        .where(*runnable(queue), Job.announcements > 0, Job.announce_at <= db_now())
+        .order_by(Job.announce_at)
+        .limit(window(session, queue))
+    ).all()
+    turn = func.row_number().over(partition_by=Job.account_id, order_by=(Job.due_at, Job.id)).label("turn")
+    ranked = (
+        select(Job.id, Job.due_at, turn)
+        .where(*runnable(queue), Job.announcements == 0, Job.announce_at <= db_now())
+        .subquery()
+    )
+    room = max(0, window(session, queue) - waiting)
+    fresh = session.execute(select(ranked.c.id).order_by(ranked.c.turn, ranked.c.due_at).limit(room)).scalars().all()
+    _note_announced(session, [(job_id, 0) for job_id in fresh] + [(row.id, row.announcements) for row in again])
+    return [*fresh, *(row.id for row in again)]
+
+
+def _note_announced(session: Session, chosen: Sequence[tuple[str, int]]) -> None:
+    by_count: dict[int, list[str]] = {}
+    for job_id, announcements in chosen:
+        by_count.setdefault(announcements, []).append(job_id)
+    for announcements, ids in by_count.items():
+        pause_s = min(REANNOUNCE_S * 2.0 ** min(announcements, 10), REANNOUNCE_MAX_S)
+        session.execute(
+            update(Job).where(Job.id.in_(ids)).values(announcements=announcements + 1, announce_at=db_now(pause_s))
+        )
+
+
+def forget_announcements(session: Session) -> None:
+    """Treat every announcement as lost: the broker came back without its memory."""
+    session.execute(
+        update(Job).where(Job.outcome.is_(None), Job.announcements > 0).values(announcements=0, announce_at=db_now())
+    )
+
+
+def window(session: Session, queue: Queue) -> int:
+    """Return how many announced jobs a queue may hold: twice the slots of its live workers, at least 32."""
+    present = session.scalars(select(WorkerPresence).where(WorkerPresence.seen_at > db_now(-PRESENCE_S)))
+    return max(SMALLEST_WINDOW, 2 * sum(worker.slots for worker in present if queue in worker.queues))
+
+
+def note_presence(session: Session, worker_id: str, queues: Sequence[Queue], slots: int) -> None:
+    """Say that a worker is alive, and drop those that have not said so for long."""
+    values: dict[str, Any] = {"queues": [queue.value for queue in queues], "slots": slots, "seen_at": db_now()}
+    known = session.execute(
+        update(WorkerPresence).where(WorkerPresence.id == worker_id).values(**values).returning(WorkerPresence.id)
+    ).scalar_one_or_none()
+    if known is None:
+        session.execute(insert(WorkerPresence).values(id=worker_id, **values))
+    session.execute(delete(WorkerPresence).where(WorkerPresence.seen_at < db_now(-20 * PRESENCE_S)))

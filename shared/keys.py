@@ -1,0 +1,99 @@
+"""Accounts and their API keys. A key is shown once; its SHA-256 is kept, which is enough for 160 random bits."""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from shared.db.engine import Database
+from shared.db.models import Account, ApiKey
+from shared.db.moment import db_now
+from shared.errors import InvalidField, NotFound
+from shared.ids import ACCOUNT, KEY, new_id, random_word
+
+MAIN_ACCOUNT: Final = "acc_main"
+_PREFIX: Final = "cp_"  # greppable, so that a leaked key can be found by a scanner
+
+
+class Scope(StrEnum):
+    """What a key may do."""
+
+    CREATE = "voice:create"
+    READ = "voice:read"
+    UPDATE = "voice:update"
+    DELETE = "voice:delete"
+
+
+ALL_SCOPES: Final = tuple(Scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking: the account and what the key may do."""
+
+    account_id: str
+    key_id: str
+    scopes: frozenset[str]
+
+
+def digest(key: str) -> str:
+    """Return what a key is kept and looked up by."""
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def find_caller(session: Session, key: str) -> Caller | None:
+    """Return whose key this is, or None. Looking up by the digest leaves no secret to compare byte by byte."""
+    row = session.execute(
+        select(ApiKey.account_id, ApiKey.id, ApiKey.scopes).where(
+            ApiKey.digest == digest(key), ApiKey.revoked_at.is_(None)
+        )
+    ).one_or_none()
+    return None if row is None else Caller(row.account_id, row.id, frozenset(row.scopes))
+
+
+def create_account(session: Session, *, account_id: str | None = None, max_clones: int | None = None) -> str:
+    """Make an account; return its id."""
+    new = account_id or new_id(ACCOUNT)
+    session.execute(insert(Account).values(id=new, clones_held=0, max_clones=max_clones, created_at=db_now()))
+    return new
+
+
+def create_key(
+    session: Session, account_id: str, *, name: str, scopes: tuple[str, ...] = ALL_SCOPES, key: str | None = None
+) -> str:
+    """Make a key and return it, for the only time. Raises: NotFound, InvalidField."""
+    if session.get(Account, account_id) is None:
+        raise NotFound(f"There is no account '{account_id}'. 'clonepipe accounts create' makes one.")
+    unknown = [scope for scope in scopes if scope not in ALL_SCOPES]
+    if unknown:
+        raise InvalidField(f"There is no scope '{unknown[0]}'. Scopes: {', '.join(ALL_SCOPES)}.", field="scope")
+    secret = key or f"{_PREFIX}{random_word(40)}"
+    session.execute(
+        insert(ApiKey).values(
+            id=new_id(KEY), account_id=account_id, name=name, digest=digest(secret), hint=secret[:7],
+            scopes=[str(scope) for scope in scopes], created_at=db_now(),
+        )
+    )  # fmt: skip
+    return secret
+
+
+def ensure_bootstrap(database: Database, key: str | None) -> None:
+    """Make the account `main`, and the operator's key with every scope on it, where they are absent.
+
+    Two processes may do so at once: the loser of the race finds that its work is done.
+    """
+    try:
+        with database.write() as session:
+            if session.get(Account, MAIN_ACCOUNT) is None:
+                create_account(session, account_id=MAIN_ACCOUNT)
+            known = session.scalar(select(ApiKey.id).where(ApiKey.digest == digest(key))) if key else None
+            if key and known is None:
+                create_key(session, MAIN_ACCOUNT, name="bootstrap", key=key)
+    except IntegrityError:
+        with database.read() as session:
+            if session.get(Account, MAIN_ACCOUNT) is None:
+                raise

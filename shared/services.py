@@ -1,0 +1,28 @@
+"""What a process needs, opened once from the settings: the three URLs and the vendors behind them."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from shared.db.engine import Database
+from shared.settings import Settings
+from shared.storage import open_storage
+from shared.storage.protocol import Storage
+from shared.vendors import Vendors, open_vendors
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The opened services of one process."""
+
+    settings: Settings
+    database: Database
+    storage: Storage
+    vendors: Vendors
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Open everything that the settings name; the broker is the doorbell's business. Raises: SetupError."""
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        storage = open_storage(settings)
+        database = Database(settings.database_url, pool_size=max(10, settings.worker_threads + 4))
+        return cls(settings, database, storage, open_vendors(settings, storage))

@@ -1,0 +1,69 @@
+"""Who trains voices: one file a vendor, one line here. Everything else reads this registry."""
+
+from collections.abc import Iterator
+
+from shared.errors import InvalidField, SetupError
+from shared.settings import Settings
+from shared.storage.protocol import Storage
+from shared.vendors.protocol import Engine, Vendor
+from shared.vendors.sandbox import Sandbox
+
+SANDBOX = Sandbox.name
+
+
+class Vendors:
+    """The vendors that this installation can use."""
+
+    def __init__(self, configured: tuple[Vendor, ...]) -> None:
+        self._by_name = {vendor.name: vendor for vendor in configured}
+
+    def __getitem__(self, name: str) -> Vendor:
+        """Return a vendor that a row names. Raises: SetupError: when its key is no longer configured."""
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise SetupError(
+                f"The vendor '{name}' is not configured here any more; set CLONEPIPE_{name.upper()}_API_KEY."
+            ) from None
+
+    def __iter__(self) -> Iterator[Vendor]:
+        return iter(self._by_name.values())
+
+    def notice_of(self, name: str) -> str | None:
+        """Return what is shown beside a vendor's clones."""
+        vendor = self._by_name.get(name)
+        return vendor.notice if vendor else None
+
+    def names(self) -> tuple[str, ...]:
+        """Return every configured vendor as `vendor/engine`."""
+        return tuple(f"{vendor.name}/{engine}" for vendor in self._by_name.values() for engine in vendor.engines)
+
+    def choose(self, vendor: str | None, engine: str | None, default: str | None) -> tuple[Vendor, Engine]:
+        """Resolve what a request names, or leaves out, to one engine. Raises: InvalidField."""
+        if vendor is None:
+            vendor, engine = self._default(default, engine)
+        found = self._by_name.get(vendor)
+        if found is None:
+            raise InvalidField(
+                f"There is no vendor '{vendor[:40]}' here. Configured: {', '.join(self._by_name)}.", field="vendor"
+            )
+        chosen = engine or next(iter(found.engines))
+        if chosen not in found.engines:
+            raise InvalidField(
+                f"{found.name} has no engine '{chosen[:40]}'. It has: {', '.join(found.engines)}.", field="engine"
+            )
+        return found, found.engines[chosen]
+
+    def _default(self, default: str | None, engine: str | None) -> tuple[str, str | None]:
+        if default is not None:
+            name, _, default_engine = default.partition("/")
+            return name, engine or default_engine or None
+        real = [name for name in self._by_name if name != SANDBOX]
+        if len(real) > 1:
+            raise InvalidField(f"Say which vendor: {', '.join(real)}. The operator can set a default.", field="vendor")
+        return (real[0] if real else SANDBOX), engine
+
+
+def open_vendors(settings: Settings, storage: Storage) -> Vendors:
+    """Open every vendor that is configured; the sandbox always is."""
+    return Vendors((Sandbox(storage, settings.sandbox_training_s),))

@@ -1,0 +1,133 @@
+"""Clones as they are read: one row of the clone and one of its newest job, in one query."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from shared.clones import not_found, owned
+from shared.db.models import Clone, Job, Sample
+from shared.db.moment import db_now
+from shared.states import JobKind, Outcome, Stage, Status, WaitingFor
+
+
+@dataclass(frozen=True, slots=True)
+class CloneView:
+    """A clone at one moment. `progress` is 0-100, and 100 only when the voice is ready."""
+
+    id: str
+    name: str
+    description: str | None
+    vendor: str
+    engine: str
+    language: str | None
+    gender: str | None
+    denoise: str
+    trim: str
+    labels: dict[str, Any]
+    voice_settings: dict[str, Any]
+    callback_url: str | None
+    is_active: bool
+    sample_count: int
+    status: Status
+    progress: int
+    stage: Stage | None
+    waiting_for: WaitingFor | None
+    eta_s: float | None
+    is_terminal: bool
+    vendor_voice_id: str | None
+    error_code: str | None
+    error_message: str | None
+    job_id: str
+    job_kind: JobKind
+    job_outcome: Outcome | None
+    seq: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClonePage:
+    """A page of an account's clones, newest first, and how many there are in all."""
+
+    clones: tuple[CloneView, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class SampleView:
+    """A recording as uploaded, what was measured of it, and what was made of it for the vendor."""
+
+    id: str
+    filename: str
+    container: str
+    size_bytes: int
+    sha256: str
+    object_key: str
+    prepared_key: str | None
+    inspection: dict[str, Any] | None
+    preparation: dict[str, Any] | None
+
+
+def get(session: Session, account_id: str, clone_id: str) -> CloneView:
+    """Return one clone. Raises: NotFound."""
+    row = session.execute(_query(account_id).where(Clone.id == clone_id)).one_or_none()
+    if row is None:
+        raise not_found(clone_id)
+    return _view(row)
+
+
+def page(session: Session, account_id: str, *, limit: int, offset: int) -> ClonePage:
+    """Return `limit` clones after `offset`, newest first."""
+    rows = session.execute(
+        _query(account_id).order_by(Clone.created_at.desc(), Clone.id.desc()).limit(limit).offset(offset)
+    ).all()
+    total = session.scalar(
+        select(func.count()).select_from(Clone).where(Clone.account_id == account_id, Clone.deleted_at.is_(None))
+    )
+    return ClonePage(tuple(_view(row) for row in rows), total or 0)
+
+
+def samples(session: Session, account_id: str, clone_id: str) -> tuple[SampleView, ...]:
+    """Return a clone's recordings in the order of their upload. Raises: NotFound."""
+    if session.scalar(select(Clone.id).where(*owned(account_id, clone_id))) is None:
+        raise not_found(clone_id)
+    rows = session.scalars(select(Sample).where(Sample.clone_id == clone_id).order_by(Sample.position))
+    return tuple(
+        SampleView(
+            id=row.id, filename=row.filename, container=row.container, size_bytes=row.size_bytes, sha256=row.sha256,
+            object_key=row.object_key, prepared_key=row.prepared_key, inspection=row.inspection,
+            preparation=row.preparation,
+        )
+        for row in rows
+    )  # fmt: skip
+
+
+def _query(account_id: str) -> Select[Any]:
+    samples = select(func.count()).where(Sample.clone_id == Clone.id).correlate(Clone).scalar_subquery()
+    return (
+        select(Clone, Job, samples.label("samples"), db_now().label("now"))
+        .join(Job, Job.id == Clone.job_id)
+        .where(Clone.account_id == account_id, Clone.deleted_at.is_(None))
+    )
+
+
+def _view(row: Any) -> CloneView:
+    clone: Clone = row.Clone
+    job: Job = row.Job
+    live = job.outcome is None
+    ready = clone.status is Status.READY
+    eta_s = (job.eta_at - row.now).total_seconds() if live and job.eta_at is not None else None
+    return CloneView(
+        id=clone.id, name=clone.name, description=clone.description, vendor=clone.vendor, engine=clone.engine,
+        language=clone.language, gender=clone.gender, denoise=clone.denoise, trim=clone.trim, labels=clone.labels,
+        voice_settings=clone.voice_settings, callback_url=clone.callback_url, is_active=clone.is_active,
+        sample_count=row.samples, status=clone.status, progress=100 if ready else min(job.progress, 99),
+        stage=job.stage if live else None, waiting_for=job.waiting_for if live else None,
+        eta_s=eta_s if eta_s is not None and eta_s > 0 else None, is_terminal=not live,
+        vendor_voice_id=clone.vendor_voice_id, error_code=clone.error_code, error_message=clone.error_message,
+        job_id=job.id, job_kind=job.kind, job_outcome=job.outcome, seq=clone.seq, created_at=clone.created_at,
+        updated_at=max(clone.updated_at, job.updated_at),
+    )  # fmt: skip

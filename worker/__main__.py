@@ -1,0 +1,35 @@
+"""A worker process: `python -m worker [--queues audio,vendor,callback]`.
+
+Threads, not forks: what is heavy on memory or hostile happens in the decoding child, and numpy lets go of the
+interpreter while it counts.
+"""
+
+import argparse
+import sys
+
+from shared import leash, log
+from shared.settings import settings
+from shared.states import Queue
+from worker.app import make_app
+
+
+def main(arguments: list[str]) -> None:
+    """Serve the queues until told to stop."""
+    parser = argparse.ArgumentParser(prog="clonepipe worker")
+    parser.add_argument("--queues", default=",".join(Queue), help="comma-separated, of: " + ", ".join(Queue))
+    parser.add_argument("--threads", type=int, default=settings().worker_threads)
+    options = parser.parse_args(arguments)
+    queues = frozenset(Queue(name) for name in options.queues.split(","))
+    log.configure("worker", settings().log_format)
+    leash.watch()
+    app = make_app(settings(), queues)
+    app.worker_main(
+        [
+            "worker", "--pool=threads", f"--concurrency={options.threads}", "--queues", ",".join(queues),
+            "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING",
+        ]
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,46 @@
+"""The Celery app of the workshop. One task: take a job's id and do what is due."""
+
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_shutting_down
+
+from shared import log
+from shared.broker import broker_url
+from shared.doorbell import TASK, Doorbell, make_celery
+from shared.services import Services
+from shared.settings import Settings
+from shared.states import Queue
+from worker.bench import Bench
+from worker.run import work
+
+_logger = log.get(__name__)
+
+
+def make_app(settings: Settings, queues: frozenset[Queue]) -> Celery:
+    """Return the app of a worker process that serves `queues`."""
+    # A consumer blocks in BRPOP for a second at a time; its sockets must outlast that.
+    app = make_celery(broker_url(settings), socket_timeout_s=5.0)
+    app.conf.update(
+        task_acks_late=True,
+        task_reject_on_worker_lost=False,  # its lease brings a job back, and counts how often
+        worker_prefetch_multiplier=1,
+        worker_cancel_long_running_tasks_on_connection_loss=False,  # the lease decides who owns a job, not the broker
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_send_task_events=False,
+        worker_enable_remote_control=False,
+    )
+    bench = Bench.open(Services.open(settings), queues, Doorbell(broker_url(settings)))
+
+    def advance(job_id: str) -> None:
+        work(bench, job_id)
+
+    app.task(advance, name=TASK)
+
+    def stop(**_: Any) -> None:
+        bench.stopping.set()
+
+    worker_shutting_down.connect(stop, weak=False)
+    bench.heart.start()
+    return app

@@ -1,0 +1,88 @@
+"""Signs of life. One thread a process renews every lease in hand and says that the worker is there.
+
+A lease that could not be renewed is marked lost here, at the latest when it runs out by our own clock, so that its
+holder stops before another worker can have begun.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from shared import claims, jobs, log
+from shared.claims import Claim
+from shared.db.engine import Database
+from shared.errors import ClaimLost, DatabaseUnavailable
+from shared.states import Queue
+
+_PRESENCE_EVERY_S = 10.0
+_logger = log.get(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Hold:
+    """A claim in hand, as long as it is."""
+
+    claim: Claim
+    renewed_at_s: float
+    lost: threading.Event = field(default_factory=threading.Event)
+
+
+class Heart:
+    """Beats until the process ends."""
+
+    def __init__(self, database: Database, *, owner: str, queues: frozenset[Queue], slots: int, lease_s: float) -> None:
+        self._database = database
+        self._owner = owner
+        self._queues = tuple(queues)
+        self._slots = slots
+        self._lease_s = lease_s
+        self._holds: set[Hold] = set()
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        threading.Thread(target=self._beat, name="heart", daemon=True).start()
+
+    @contextmanager
+    def hold(self, claim: Claim) -> Iterator[Hold]:
+        """Keep a claim alive for the length of the block."""
+        hold = Hold(claim, time.monotonic())
+        with self._lock:
+            self._holds.add(hold)
+        try:
+            yield hold
+        finally:
+            with self._lock:
+                self._holds.discard(hold)
+
+    def _beat(self) -> None:
+        seen_at_s = float("-inf")
+        pause_s = min(self._lease_s / 3, _PRESENCE_EVERY_S)
+        while True:
+            began_s = time.monotonic()
+            try:
+                if began_s - seen_at_s >= _PRESENCE_EVERY_S:
+                    with self._database.write() as session:
+                        jobs.note_presence(session, self._owner, self._queues, self._slots)
+                    seen_at_s = began_s
+            except DatabaseUnavailable:
+                _logger.warning("database_unavailable")
+            with self._lock:
+                holds = tuple(self._holds)
+            for hold in holds:
+                self._renew(hold)
+            time.sleep(max(0.05, pause_s - (time.monotonic() - began_s)))
+
+    def _renew(self, hold: Hold) -> None:
+        began_s = time.monotonic()
+        try:
+            with self._database.write() as session:
+                claims.renew(session, hold.claim, self._lease_s)
+            hold.renewed_at_s = began_s
+        except ClaimLost:
+            # Also so when the stage has just ended and moved the job itself; then nobody reads the flag any more.
+            hold.lost.set()
+        except DatabaseUnavailable:
+            if began_s - hold.renewed_at_s > self._lease_s * 2 / 3:
+                hold.lost.set()

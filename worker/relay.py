@@ -1,0 +1,87 @@
+"""The relay: it announces what is due until somebody claims it, and sweeps up. Two at once are harmless.
+
+python -m worker.relay
+"""
+
+import signal
+import threading
+import time
+
+from shared import jobs, leash, log
+from shared.broker import broker_url
+from shared.doorbell import Doorbell
+from shared.errors import BrokerUnavailable, DatabaseUnavailable, ServiceError
+from shared.services import Services
+from shared.settings import settings
+from shared.states import Queue
+from worker.sweep import sweep
+
+TICK_S = 0.25
+SWEEP_EVERY_S = 300.0
+_logger = log.get(__name__)
+
+
+class Relay:
+    """Rings for due jobs, one tick at a time."""
+
+    def __init__(self, services: Services, bell: Doorbell) -> None:
+        self._services = services
+        self._bell = bell
+        self._broker_down = False
+
+    def tick(self) -> int:
+        """Announce what the windows have room for; return how many were rung for. Raises: DatabaseUnavailable."""
+        try:
+            if self._bell.lost_its_memory():
+                with self._services.database.write() as session:
+                    jobs.forget_announcements(session)
+            rung = sum(self._announce(queue) for queue in Queue)
+        except BrokerUnavailable:
+            if not self._broker_down:
+                _logger.warning("broker_unavailable")
+            self._broker_down = True
+            return 0
+        if self._broker_down:
+            _logger.info("broker_back")
+            self._broker_down = False
+        return rung
+
+    def _announce(self, queue: Queue) -> int:
+        with self._services.database.read() as session:
+            if not jobs.anything_to_announce(session, queue):
+                return 0
+        with self._services.database.write() as session:
+            chosen = jobs.announce_due(session, queue)
+        for job_id in chosen:
+            self._bell.ring(queue, job_id)
+        return len(chosen)
+
+
+def main() -> None:
+    """Run until told to stop."""
+    chosen = settings()
+    log.configure("relay", chosen.log_format)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    leash.watch()
+    services = Services.open(chosen)
+    relay = Relay(services, Doorbell(broker_url(chosen)))
+    _logger.info("relay_started")
+    swept_at_s = float("-inf")
+    while not stopping.is_set():
+        began_s = time.monotonic()
+        try:
+            relay.tick()
+            if began_s - swept_at_s > SWEEP_EVERY_S:
+                swept_at_s = began_s
+                sweep(services)
+        except DatabaseUnavailable:
+            _logger.warning("database_unavailable")
+        except ServiceError as error:
+            _logger.warning("sweep_stopped", code=error.code)
+        stopping.wait(max(0.01, TICK_S - (time.monotonic() - began_s)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""One job in hand: claim it, run the stage it is at, settle how that ended, and go on while it is ours to go on.
+
+A stage knows nothing of leases and attempts. It returns an ending or raises; here, and only here, that becomes a
+state, in one transaction with what the stage wants saved.
+"""
+
+import tempfile
+from pathlib import Path
+
+from shared import claims, log
+from shared.claims import Claim
+from shared.errors import ClaimLost, ServiceError, VendorRateLimited
+from shared.states import QUEUE_OF, JobKind, WaitingFor, percent
+from worker.bench import Bench
+from worker.endings import Advance, Finished, Rest
+from worker.stages import stage_of
+from worker.task import HandedBack, Task
+
+BACKOFF_S = 1.0  # doubling with every clean wait in a row
+BACKOFF_MAX_S = 300.0
+STUMBLE_S = 2.0  # doubling with every counted error
+STAGE_PATIENCE_S = 24 * 3600.0  # how long a stage may rest on somebody else's outage
+
+_logger = log.get(__name__)
+
+
+def work(bench: Bench, job_id: str) -> None:
+    """Do what is due of a job. A message for a job that is not due, or not free, is no error: nothing happens."""
+    with bench.services.database.write() as session:
+        claim = claims.take(session, job_id, owner=bench.owner, lease_s=bench.services.settings.lease_s)
+    if claim is None:
+        return
+    # The recordings stay here while we go from stage to stage; a job resumed elsewhere fetches them again.
+    with tempfile.TemporaryDirectory(prefix="clonepipe-") as folder:
+        while claim is not None:
+            claim = _run_stage(bench, claim, Path(folder))
+
+
+def _run_stage(bench: Bench, claim: Claim, folder: Path) -> Claim | None:
+    """Run one stage; return the renewed claim if we go on with the next."""
+    logger = _logger.bind(job=claim.job_id, clone=claim.clone_id, stage=claim.stage.value, attempt=claim.attempt)
+    with bench.heart.hold(claim) as hold:
+        try:
+            spent = claims.exhausted(claim, bench.services.settings.max_attempts)
+            if spent is not None and claim.kind is not JobKind.ERASE:
+                raise spent
+            task = Task.open(bench, claim, hold, folder)
+            return _settle(bench, claim, stage_of(claim.kind, claim.stage)(task))
+        except ClaimLost:
+            logger.warning("claim_lost")
+        except HandedBack:
+            logger.info("handed_back")
+            _write(bench, claim, lambda session: claims.hand_back(session, claim))
+        except ServiceError as error:
+            logger.warning("stage_stopped", code=error.code)
+            _refused(bench, claim, error)
+        except Exception:
+            logger.exception("stage_crashed")
+            _crashed(bench, claim)
+    return None
+
+
+def _settle(bench: Bench, claim: Claim, ending: Advance | Rest | Finished) -> Claim | None:
+    keep_s = None
+    going_on: Claim | None = None
+    if isinstance(ending, Advance) and claims.serves(bench.queues, ending.to) and not bench.stopping.is_set():
+        keep_s = bench.services.settings.lease_s
+    with bench.services.database.write() as session:
+        match ending:
+            case Advance():
+                going_on = claims.advance(session, claim, ending.to, keep_s=keep_s)
+            case Rest():
+                done = None if ending.fraction is None else percent(claim.stage, ending.fraction)
+                claims.rest(session, claim, ending.waiting_for, ending.delay_s, percent=done)
+            case Finished():
+                claims.finish(session, claim, vendor_voice_id=ending.vendor_voice_id)
+        ending.save(session)
+    if isinstance(ending, Advance) and going_on is None:
+        bench.ring(QUEUE_OF[ending.to], claim.job_id)
+    return going_on
+
+
+def _refused(bench: Bench, claim: Claim, error: ServiceError) -> None:
+    """Settle an error that a stage named: rest on what will pass, fail on what will not."""
+    pause_s = min(BACKOFF_S * 2.0 ** min(claim.waits, 20), BACKOFF_MAX_S)
+    # An erasure never gives up: what is at the vendor is somebody's voice.
+    patient = claim.kind is JobKind.ERASE or claim.stage_age_s < STAGE_PATIENCE_S
+    if isinstance(error, VendorRateLimited) and patient:
+        pause_s = max(error.retry_after_s, 0.1)
+        _write(bench, claim, lambda s: claims.rest(s, claim, WaitingFor.RATE_LIMIT, pause_s, error=error))
+    elif (error.retryable and patient) or claim.kind is JobKind.ERASE:
+        _write(bench, claim, lambda s: claims.rest(s, claim, WaitingFor.RETRY, pause_s, error=error))
+    else:
+        _write(bench, claim, lambda s: claims.fail(s, claim, error))
+
+
+def _crashed(bench: Bench, claim: Claim) -> None:
+    """Settle an error that nobody foresaw: it costs an attempt."""
+    error = ServiceError(f"An unexpected error stopped the stage '{claim.stage}'; the operator finds it in the log.")
+    pause_s = min(STUMBLE_S * 2.0 ** min(claim.attempt, 10), BACKOFF_MAX_S)
+    _write(bench, claim, lambda session: claims.stumble(session, claim, error, pause_s))
+
+
+def _write(bench: Bench, claim: Claim, change: claims.Change) -> None:
+    """Commit how a run ended; if even that fails, the lease running out says it for us."""
+    try:
+        with bench.services.database.write() as session:
+            change(session)
+    except (ClaimLost, ServiceError) as error:
+        _logger.warning("not_settled", job=claim.job_id, code=error.code)

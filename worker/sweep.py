@@ -1,0 +1,43 @@
+"""Sweeping: what an upload or a stage that died left in storage. By dated prefix, never a whole bucket."""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import or_, select
+
+from shared import log
+from shared.db.models import Sample
+from shared.services import Services
+
+GRACE = timedelta(hours=6)  # no upload is waited for this long, and no stage runs this long
+_DAYS_BACK = 3
+_logger = log.get(__name__)
+
+
+def sweep(services: Services, *, now: datetime | None = None) -> int:
+    """Delete stored recordings that no row knows, once they are older than the grace; return how many.
+
+    Raises: StorageUnavailable, DatabaseUnavailable.
+    """
+    today = now or datetime.now(UTC)
+    services.storage.sweep_unfinished(GRACE.total_seconds())
+    swept = 0
+    for days in range(_DAYS_BACK + 1):
+        swept += _sweep_day(services, today - timedelta(days=days), older_than=today - GRACE)
+    if swept:
+        _logger.info("swept", objects=swept)
+    return swept
+
+
+def _sweep_day(services: Services, day: datetime, *, older_than: datetime) -> int:
+    swept = 0
+    for stored in services.storage.list(f"samples/{day:%Y-%m-%d}/"):
+        if stored.modified_at < older_than and not _is_known(services, stored.key):
+            services.storage.delete(stored.key)
+            swept += 1
+    return swept
+
+
+def _is_known(services: Services, key: str) -> bool:
+    with services.database.read() as session:
+        known = session.scalar(select(Sample.id).where(or_(Sample.object_key == key, Sample.prepared_key == key)))
+    return known is not None

@@ -1,0 +1,142 @@
+"""What a stage is given: the clone's facts, its recordings as local files, and a way to show progress.
+
+Everything here is read when the stage begins. A stage that wants something written returns it in its ending; the one
+exception is `transaction`, for an intent that must be committed before the outside world is touched.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared import claims
+from shared.claims import Claim
+from shared.db.models import Clone, Sample
+from shared.errors import ClaimLost, SourceMissing
+from shared.services import Services
+from shared.states import Denoise, Trim, percent
+from shared.vendors.protocol import CloneOrder, Engine, Vendor
+from worker.audio.decoder import Decoder
+from worker.bench import Bench
+from worker.heart import Hold
+
+_PROGRESS_EVERY_S = 0.5
+
+
+class HandedBack(Exception):
+    """This worker is stopping: the stage is given back unfinished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A sample's row as a stage reads it."""
+
+    id: str
+    filename: str
+    size_bytes: int
+    sha256: str
+    object_key: str
+    inspection: dict[str, Any] | None
+    prepared_key: str | None
+    preparation: dict[str, Any] | None
+
+
+@dataclass(slots=True)
+class Task:
+    """One run of one stage."""
+
+    claim: Claim
+    order: CloneOrder
+    denoise: Denoise
+    trim: Trim
+    vendor_voice_id: str | None
+    recordings: tuple[Recording, ...]
+    folder: Path
+    _bench: Bench
+    _hold: Hold
+    _shown_at_s: float = field(default=float("-inf"))
+
+    @classmethod
+    def open(cls, bench: Bench, claim: Claim, hold: Hold, folder: Path) -> Self:
+        """Read what the stage needs to know."""
+        with bench.services.database.read() as session:
+            clone = session.get_one(Clone, claim.clone_id)
+            samples = session.scalars(select(Sample).where(Sample.clone_id == clone.id).order_by(Sample.position))
+            recordings = tuple(
+                Recording(
+                    s.id, s.filename, s.size_bytes, s.sha256, s.object_key, s.inspection, s.prepared_key, s.preparation
+                )
+                for s in samples
+            )
+        order = CloneOrder(
+            clone.id, clone.name, clone.description, clone.language, clone.gender, clone.labels, clone.voice_settings
+        )
+        return cls(claim, order, clone.denoise, clone.trim, clone.vendor_voice_id, recordings, folder, bench, hold)
+
+    @property
+    def services(self) -> Services:
+        return self._bench.services
+
+    @property
+    def decoder(self) -> Decoder:
+        return self._bench.decoder
+
+    @property
+    def vendor(self) -> Vendor:
+        """The clone's vendor. Raises: SetupError."""
+        return self.services.vendors[self.claim.vendor]
+
+    @property
+    def engine(self) -> Engine:
+        return self.vendor.engines[self.claim.engine]
+
+    def show(self, fraction: float) -> None:
+        """Show how much of the stage is done (0-1), at most twice a second.
+
+        Raises: ClaimLost: when somebody else owns the job now. HandedBack: when this worker is stopping.
+        """
+        if self._hold.lost.is_set():
+            raise ClaimLost
+        if self._bench.stopping.is_set():
+            raise HandedBack
+        now_s = time.monotonic()
+        if now_s - self._shown_at_s < _PROGRESS_EVERY_S:
+            return
+        self._shown_at_s = now_s
+        with self.services.database.write() as session:
+            claims.note_progress(session, self.claim, percent(self.claim.stage, fraction))
+
+    def part(self, first: float, share: float) -> Callable[[float], None]:
+        """Return a progress function for a part of the stage that begins at `first` and is `share` of it."""
+        return lambda fraction: self.show(first + share * fraction)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Commit something before the stage ends, with the lease renewed. Raises: ClaimLost."""
+        with self.services.database.write() as session:
+            claims.renew(session, self.claim, self.services.settings.lease_s)
+            yield session
+
+    def fetch(self, key: str) -> Path:
+        """Return a stored object as a local file, fetched once while the job is ours. Raises: SourceMissing."""
+        own = self.folder / hashlib.sha256(key.encode()).hexdigest()[:24]
+        own.mkdir(exist_ok=True)
+        copied = next(own.iterdir(), None)
+        return copied or self.services.storage.fetch(key, own)
+
+    def original(self, recording: Recording) -> Path:
+        """Return an uploaded recording, checked to be what was uploaded. Raises: SourceMissing."""
+        path = self.fetch(recording.object_key)
+        with path.open("rb") as source:
+            found = hashlib.file_digest(source, "sha256").hexdigest()
+        if found != recording.sha256:
+            raise SourceMissing(
+                f"The stored copy of '{recording.filename}' is not what was uploaded (its SHA-256 differs); upload it."
+            )
+        return path
