@@ -18,6 +18,7 @@ from rich.console import Console
 from api.client import Client, find_key
 from api.commands.clone import run
 from api.listener import bind
+from shared import leash
 from shared.errors import SetupError
 from shared.settings import Settings
 
@@ -53,6 +54,9 @@ def _service(folder: Path) -> Iterator[Client]:
     # Whatever the user has configured is not this demo's: it must neither touch real data nor reach a real vendor.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CLONEPIPE_")}
     environment |= {"CLONEPIPE_DATA_DIR": str(folder / "data"), "CLONEPIPE_PORT": str(port)}
+    # The service hangs on a pipe from us, so that even a kill -9 of the demo leaves no orphan.
+    theirs, ours = os.pipe()
+    environment[leash.LEASH_FD] = str(theirs)
     with (folder / "log").open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "api", "up"],
@@ -61,7 +65,9 @@ def _service(folder: Path) -> Iterator[Client]:
             stdout=output,
             stderr=output,
             start_new_session=True,
+            pass_fds=(theirs,),
         )
+        os.close(theirs)
         try:
             yield _wait(process, port, folder)
         finally:
@@ -71,6 +77,7 @@ def _service(folder: Path) -> Iterator[Client]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            os.close(ours)
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, folder: Path) -> Client:

@@ -31,6 +31,7 @@ _GRACE_S = 10
 
 def up() -> None:
     """Serve from this machine: API, relay, worker and broker, supervised. Ctrl-C stops them in order."""
+    leash.watch()
     raise typer.Exit(serve(settings()))
 
 

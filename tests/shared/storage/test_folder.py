@@ -1,0 +1,86 @@
+"""What only the folder promises: flushed, private, ordered as keys are, and clear when the disk is the trouble."""
+
+import os
+import resource
+
+import pytest
+
+from shared.errors import StorageUnavailable
+from shared.storage.folder import FolderStorage
+from shared.storage.protocol import PART_BYTES, put
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return FolderStorage(tmp_path / "root")
+
+
+def files_below(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_nothing_is_touched_before_the_first_object(storage, tmp_path):
+    assert list(storage.list("a/")) == []
+    assert storage.sweep_unfinished(0) == 0
+    assert storage.stat("a") is None
+    assert not (tmp_path / "root").exists()
+
+
+def test_an_object_lies_under_its_key_and_fetch_gives_it_without_a_copy(storage, tmp_path):
+    put(storage, "2026-11/20/vc_1", b"sound")
+    assert storage.fetch("2026-11/20/vc_1", tmp_path / "elsewhere") == tmp_path / "root/objects/2026-11/20/vc_1"
+    assert files_below(tmp_path / "root") == ["objects/2026-11/20/vc_1"]
+
+
+def test_recordings_are_for_their_owner_only(storage, tmp_path):
+    put(storage, "a/b/c", b"sound")
+    modes = {path.stat().st_mode & 0o077 for path in (tmp_path / "root").rglob("*")}
+    assert modes == {0}
+
+
+def test_keys_are_listed_in_the_order_of_their_characters_across_folders(storage):
+    keys = ["a/b-c", "a/b.c", "a/b/c", "a/b/c-d", "a/b_c", "a/c"]
+    for key in reversed(keys):
+        put(storage, key, b"x")
+    assert [found.key for found in storage.list("a/")] == keys
+
+
+def test_a_disk_that_takes_no_more_is_named_and_leaves_nothing(storage, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (PART_BYTES // 2, hard))  # the nearest thing to a full disk without root
+    try:
+        with pytest.raises(StorageUnavailable, match="could not write a recording: File too large") as refused:
+            put(storage, "a/1", bytes(PART_BYTES))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert str(tmp_path) not in refused.value.message
+    assert files_below(tmp_path / "root") == []
+
+
+def test_a_link_inside_the_root_is_no_object(storage, tmp_path):
+    (tmp_path / "secret").write_bytes(b"secret")
+    put(storage, "a/1", b"x")
+    os.symlink(tmp_path / "secret", tmp_path / "root/objects/a/2")
+    os.symlink(tmp_path, tmp_path / "root/objects/a/3")
+    assert [found.key for found in storage.list("a/")] == ["a/1"]
+    assert storage.stat("a/2") is None
+
+
+def test_the_age_of_an_upload_counts_from_its_last_write(storage, tmp_path):
+    with storage.create("a/1") as writer:
+        (path,) = (tmp_path / "root/unfinished").iterdir()
+        os.utime(path, (0, 0))
+        writer.write(b"x")
+        assert storage.sweep_unfinished(3600) == 0
+        os.utime(path, (0, 0))
+        assert storage.sweep_unfinished(3600) == 1
+
+
+def test_an_object_where_a_folder_is_stays_an_error_of_storage(storage):
+    put(storage, "a/1", b"x")
+    with pytest.raises(StorageUnavailable):
+        put(storage, "a", b"x")
+    with pytest.raises(StorageUnavailable):
+        put(storage, "a/1/2", b"x")
+    storage.delete("a")
+    assert storage.stat("a/1") is not None

@@ -1,0 +1,1 @@
+"""The sound room under test."""

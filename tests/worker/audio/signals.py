@@ -1,0 +1,93 @@
+"""Signals with known answers, and files made of them. Every generator is deterministic."""
+
+import struct
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+Samples = npt.NDArray[np.float32]
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "audio"
+
+
+def tone(duration_s: float, rate_hz: int, *, hz: float = 440.0, amplitude: float = 0.5, channels: int = 1) -> Samples:
+    """A sine, shape (channels, frames)."""
+    times = np.arange(round(duration_s * rate_hz)) / rate_hz
+    return np.tile(amplitude * np.sin(2 * np.pi * hz * times), (channels, 1)).astype(np.float32)
+
+
+def white_noise(duration_s: float, rate_hz: int, *, rms: float = 0.1, channels: int = 1, seed: int = 1) -> Samples:
+    """Gaussian noise, shape (channels, frames)."""
+    noise = np.random.default_rng(seed).standard_normal((channels, round(duration_s * rate_hz)))
+    return (rms * noise).astype(np.float32)
+
+
+def speech_like(duration_s: float, rate_hz: int, *, seed: int = 2) -> Samples:
+    """Noise in syllables of 200 ms with gaps of 100 ms, as loud as speech (RMS 0.1 while it sounds)."""
+    times = np.arange(round(duration_s * rate_hz)) / rate_hz
+    syllables = np.clip(np.sin(2 * np.pi * times / 0.3) + 0.5, 0.0, 1.0)
+    return white_noise(duration_s, rate_hz, seed=seed) * syllables.astype(np.float32)
+
+
+def in_noise(speech: Samples, snr_db: float, *, seed: int = 3) -> Samples:
+    """The speech with white noise, `snr_db` under the mean power of its louder half."""
+    power = np.square(speech[speech != 0]).mean() if speech.any() else 1.0
+    noise = np.random.default_rng(seed).standard_normal(speech.shape).astype(np.float32)
+    return speech + noise * np.float32(np.sqrt(power / 10 ** (snr_db / 10)))
+
+
+def silence(duration_s: float, rate_hz: int, *, channels: int = 1) -> Samples:
+    return np.zeros((channels, round(duration_s * rate_hz)), np.float32)
+
+
+def clean_speech() -> tuple[Samples, int]:
+    """The synthesised voice that lies with the tests, shape (1, frames), and its rate."""
+    samples, rate_hz = soundfile.read(FIXTURES / "clean_speech.flac", dtype="float32", always_2d=True)
+    return samples.T.copy(), rate_hz
+
+
+def write(path: Path, samples: Samples, rate_hz: int, *, subtype: str | None = None, form: str | None = None) -> Path:
+    """Write with libsndfile; the format follows the suffix unless it is named."""
+    soundfile.write(path, samples.T, rate_hz, subtype=subtype, format=form)
+    return path
+
+
+def write_av(path: Path, samples: Samples, rate_hz: int, *, codec: str, form: str) -> Path:
+    """Write with FFmpeg, for the formats that libsndfile does not know."""
+    layout = {1: "mono", 2: "stereo"}[samples.shape[0]]
+    with path.open("wb") as target, av.open(target, "w", format=form) as container:
+        stream = container.add_stream(codec, rate=rate_hz, layout=layout)
+        for start in range(0, samples.shape[1], 960):
+            frame = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(samples[:, start : start + 960]), format="fltp", layout=layout
+            )
+            frame.sample_rate = rate_hz
+            frame.pts = start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def wav_bytes(
+    samples: Samples, rate_hz: int, *, channels: int | None = None, data_bytes: int | None = None, bits: int = 16
+) -> bytes:
+    """A 16-bit WAV file whose header may lie about its channels, its bits or the length of its data."""
+    data = (np.clip(samples.T, -1, 1) * 32767).astype("<i2").tobytes()
+    count = samples.shape[0] if channels is None else channels
+    size = len(data) if data_bytes is None else data_bytes
+    align = (count * bits // 8) & 0xFFFF
+    form = struct.pack("<HHIIHH", 1, count, rate_hz, (rate_hz * align) & 0xFFFFFFFF, align, bits)
+    body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", size) + data
+    return b"RIFF" + struct.pack("<I", min(len(body), 0xFFFFFFFF)) + body
+
+
+def float_wav_bytes(samples: Samples, rate_hz: int) -> bytes:
+    """A float WAV file with exactly these values, whatever they are."""
+    data = samples.T.astype("<f4").tobytes()
+    align = 4 * samples.shape[0]
+    form = struct.pack("<HHIIHH", 3, samples.shape[0], rate_hz, rate_hz * align, align, 32)
+    body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body

@@ -1,0 +1,202 @@
+"""Decode strangers' files without trusting them: the worker's side of the decoder host.
+
+One `Decoder` serves all threads of a worker process. It keeps the host alive, hands it descriptors, and answers for
+what comes back: a child that died is an error naming the file, a host that died is started again. It decodes nothing
+itself. Create it after any fork: a second process that holds its socket keeps the host from noticing the first's end.
+"""
+
+import contextlib
+import fcntl
+import itertools
+import os
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from shared.errors import DecoderLost, SourceMissing
+from worker.audio.stream import ChildGone, DecodedStream, unreadable
+from worker.audio.wire import DecodeLimits, DecodeRequest, send_decode, send_stop
+
+SEND_S: Final = 10.0
+END_S: Final = 5.0
+ATTEMPTS: Final = 3
+PIPE_BYTES: Final = 1024 * 1024
+_ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES"}
+
+
+class Decoder:
+    """Turns files into streams of samples, in children of a warm process. Thread-safe and long-lived."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._host: _HostProcess | None = None
+        self._ids = itertools.count(1)
+        self._is_closed = False
+
+    def start(self) -> None:
+        """Start the host now, so that the first recording need not wait for it. Raises: DecoderLost."""
+        self._running_host()
+
+    @property
+    def host_pid(self) -> int | None:
+        """The process id of the host, or None where none runs."""
+        host = self._host
+        return host.process.pid if host and host.is_alive() else None
+
+    @contextlib.contextmanager
+    def decode(self, path: Path, *, filename: str, limits: DecodeLimits) -> Iterator[DecodedStream]:
+        """Decode the first audio stream of a file. Leaving the block early ends the child.
+
+        `filename` is what the recording's owner calls it; errors name it. Raises, here or while the stream is read:
+        AudioUnreadable, AudioTooLong, DecoderLost, SourceMissing.
+        """
+        source_fd = _open_file(path, filename)
+        try:
+            host, request_id, stream = self._begin(source_fd, filename, limits)
+        finally:
+            os.close(source_fd)
+        try:
+            stream.await_header()
+            yield stream
+        except ChildGone as gone:
+            raise self._explain(host, filename, limits) from gone
+        finally:
+            stream.close()
+            if not stream.is_finished:
+                host.stop(request_id)
+
+    def close(self) -> None:
+        """End the host and its children; streams that are being read end with an error."""
+        with self._lock:
+            self._is_closed = True
+            host, self._host = self._host, None
+        if host:
+            host.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _begin(self, source_fd: int, filename: str, limits: DecodeLimits) -> tuple["_HostProcess", int, DecodedStream]:
+        """Have a child started. A host that is dead or frozen is replaced, for nothing was read from it yet."""
+        for _attempt in range(ATTEMPTS):
+            host, request_id = self._running_host(), next(self._ids)
+            read_fd, sink_fd = os.pipe()
+            stream = DecodedStream(read_fd, filename=filename, limits=limits)
+            try:
+                try:
+                    _widen(sink_fd)
+                    host.send(DecodeRequest(request_id, limits, source_fd, sink_fd))
+                finally:
+                    os.close(sink_fd)
+                stream.await_child()
+            except (OSError, ChildGone):
+                stream.close()
+                self._discard(host)
+            except BaseException:
+                stream.close()
+                raise
+            else:
+                return host, request_id, stream
+        raise DecoderLost(f"The decoder process could not be started to read {filename}.", filename=filename)
+
+    def _running_host(self) -> "_HostProcess":
+        with self._lock:
+            if self._is_closed:
+                raise DecoderLost("The decoder was closed.")
+            if self._host is None or not self._host.is_alive():
+                if self._host:
+                    self._host.close()
+                self._host = _HostProcess()
+            return self._host
+
+    def _discard(self, host: "_HostProcess") -> None:
+        with self._lock:
+            if self._host is host:
+                self._host = None
+        host.close(END_S if host.is_alive() else 0.0)
+
+    def _explain(self, host: "_HostProcess", filename: str, limits: DecodeLimits) -> Exception:
+        """Say whose fault it was that an answer ended early: the host's death is not the recording's."""
+        if not host.is_alive(within_s=0.1):
+            return DecoderLost(f"The decoder process ended while it read {filename}.", filename=filename)
+        memory_mb = limits.memory_bytes // 2**20
+        reason = f"its decoder crashed, or needed more than {limits.cpu_s} s or {memory_mb} MB"
+        return unreadable(filename, reason)
+
+
+class _HostProcess:
+    """The host as a process: one socket to it, written by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._sending = threading.Lock()
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(SEND_S)
+        try:
+            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-P", "-m", "worker.audio.decoder_host", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env={**os.environ, **_ONE_THREAD},
+            )
+        except OSError as error:
+            self._socket.close()
+            raise DecoderLost(f"The decoder process could not be started: {error}") from error
+        finally:
+            theirs.close()
+
+    def is_alive(self, within_s: float = 0.0) -> bool:
+        """Whether the process runs, and still does so `within_s` from now (a death takes a moment to be told)."""
+        if within_s:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(within_s)
+        return self.process.poll() is None
+
+    def send(self, request: DecodeRequest) -> None:
+        """Raises: OSError."""
+        with self._sending:
+            send_decode(self._socket, request)
+
+    def stop(self, request_id: int) -> None:
+        """End the child of a request. A host that cannot be told is gone or going, and its children with it."""
+        with self._sending, contextlib.suppress(OSError):
+            send_stop(self._socket, request_id)
+
+    def close(self, patience_s: float = END_S) -> None:
+        """Close the socket, which ends the host; one that does not end in time is killed."""
+        with self._sending:
+            self._socket.close()
+        try:
+            self.process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def _open_file(path: Path, filename: str) -> int:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # non-blocking: a FIFO must not hang us
+    except OSError as error:
+        raise SourceMissing(f"{filename} is not where it was stored: {error.strerror}.", filename=filename) from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise unreadable(filename, "it is not a file")
+    return fd
+
+
+def _widen(pipe_fd: int) -> None:
+    """Let the child run ahead of the reader where the system allows it."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe_fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)

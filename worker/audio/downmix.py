@@ -1,0 +1,55 @@
+"""One channel out of several: the mean, or one side where the mean would lose the voice.
+
+Sides that cancel out and sides that are dead both show in one figure: how much weaker the mean is than the strongest
+side. It is taken over the whole file, for a choice that changes half-way would be heard.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+MAX_LOSS_DB: Final = 5.0  # two strangers side by side lose 3 dB, a dead side 6 dB, anti-phase everything
+
+Signals = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """How a recording becomes mono. `channel` is the one to take, None for the mean; `offset` is the DC to remove."""
+
+    channel: int | None
+    offset: float
+
+    def apply(self, block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return the mono signal of a block: float32, shape (channels, frames) in, (1, frames) out."""
+        side = block.mean(axis=0, keepdims=True) if self.channel is None else block[self.channel : self.channel + 1]
+        return np.asarray(np.clip(side - np.float32(self.offset), -1.0, 1.0), np.float32)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"channel": self.channel, "offset": self.offset}
+
+
+def candidates(block: Signals) -> Signals:
+    """Return every signal that a block may become, shape (signals, frames): the mean first, then each channel.
+
+    A mono block has one candidate, itself. Filters are linear, so this may come after them.
+    """
+    if block.shape[0] == 1:
+        return block
+    return np.concatenate((block.mean(axis=0, keepdims=True), block))
+
+
+def choose(powers: npt.NDArray[np.floating]) -> int:
+    """Return the row of `candidates` to use, given the mean square of each row over the whole file."""
+    if powers.size == 1:
+        return 0
+    strongest = int(np.argmax(powers[1:])) + 1
+    is_lost = powers[0] < powers[strongest] * 10 ** (-MAX_LOSS_DB / 10)
+    return strongest if is_lost else 0
+
+
+def mix_of(row: int, offset: float) -> Mix:
+    """Return the mix that makes the chosen row of `candidates`."""
+    return Mix(channel=row - 1 if row else None, offset=offset)

@@ -1,0 +1,158 @@
+"""Measure a recording in one decoding pass, and refuse what no voice can be cloned from.
+
+What `validate` calls. It changes nothing and writes nothing; what it finds is what the owner reads and what
+`worker.audio.preparation` goes by.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.errors import AudioTooShort, NoSpeech
+from worker.audio.activity import find_activity
+from worker.audio.decibels import amplitude_to_db, power_to_db
+from worker.audio.decoder import Decoder
+from worker.audio.downmix import Mix, candidates, choose, mix_of
+from worker.audio.levels import HOP_S, HighPass, LevelMeter, frame_meter
+from worker.audio.loudness import LoudnessMeter
+from worker.audio.noise import estimate_snr_db
+from worker.audio.progress import Advance, Progress, fraction_of
+from worker.audio.stream import DecodedStream
+from worker.audio.wire import DecodeLimits, StreamInfo
+
+MIN_DURATION_S: Final = 1.0
+SILENCE_LUFS: Final = -60.0
+MIN_ACTIVE_S: Final = 0.2  # one short word
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was measured. Levels are of the mono signal that `mix` makes; `active_s` is the speech-like part of it.
+
+    `header_duration_s` is the file's own claim, `duration_s` what was decoded. Each warning begins with a word and a
+    colon, such as `truncated:`.
+    """
+
+    format: str
+    codec: str
+    rate_hz: int
+    channels: int
+    duration_s: float
+    header_duration_s: float | None
+    peak_dbfs: float
+    rms_dbfs: float
+    loudness_lufs: float | None
+    snr_db: float | None
+    active_s: float
+    mix: Mix
+    warnings: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the measures as JSON values; all numbers are finite."""
+        return asdict(self) | {"mix": self.mix.to_json(), "warnings": list(self.warnings)}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Inspection":
+        """Read back what `to_json` returned; unknown keys are left out. Raises: KeyError, TypeError."""
+        known = {field.name: stored[field.name] for field in fields(cls)}
+        return cls(**known | {"mix": Mix(**stored["mix"]), "warnings": tuple(stored["warnings"])})
+
+
+def inspect(decoder: Decoder, path: Path, *, filename: str, limits: DecodeLimits, progress: Progress) -> Inspection:
+    """Decode a recording once and measure it; memory does not grow with its length but for 4 bytes per 10 ms and row.
+
+    `progress` gets fractions from 0 to 1; what it raises goes through, after the child has been ended.
+
+    Raises: AudioUnreadable, AudioTooShort, AudioTooLong, NoSpeech, DecoderLost, SourceMissing.
+    """
+    advance = Advance(progress)
+    advance.report(0.0)
+    with decoder.decode(path, filename=filename, limits=limits) as stream:
+        survey = _Survey(stream.info)
+        for block in stream:
+            survey.add(block)
+            advance.report(fraction_of(survey.duration_s, stream.info.header_duration_s))
+        found = survey.conclude(stream)
+    _refuse_useless(found, filename)
+    advance.report(1.0)
+    return found
+
+
+class _Survey:
+    """All meters over all candidates for the mono signal, because which one it is shows only at the end."""
+
+    def __init__(self, info: StreamInfo) -> None:
+        rows = info.channels + 1 if info.channels > 1 else 1
+        self._info = info
+        self._frames = 0
+        self._levels = LevelMeter(rows)
+        self._high_pass = HighPass(info.rate_hz)
+        self._powers = frame_meter(rows, info.rate_hz)
+        self._loudness = LoudnessMeter(info.channels, info.rate_hz)
+
+    @property
+    def duration_s(self) -> float:
+        return self._frames / self._info.rate_hz
+
+    def add(self, block: npt.NDArray[np.float32]) -> None:
+        self._frames += block.shape[1]
+        self._levels.add(candidates(block))
+        exact = block.astype(np.float64)
+        self._powers.add(candidates(self._high_pass.filter(exact)))
+        self._loudness.add_weighted(candidates(self._loudness.filter(exact)))
+
+    def conclude(self, stream: DecodedStream) -> Inspection:
+        powers = self._powers.powers()
+        row = choose(powers.mean(axis=1, dtype=np.float64)) if powers.shape[1] else 0
+        warnings = stream.warnings
+        if row:
+            warnings += (f"one-sided: mixing the channels would lose the voice; channel {row} alone is used",)
+        info, levels = self._info, self._levels
+        return Inspection(
+            format=info.format,
+            codec=info.codec,
+            rate_hz=info.rate_hz,
+            channels=info.channels,
+            duration_s=self.duration_s,
+            header_duration_s=info.header_duration_s,
+            peak_dbfs=amplitude_to_db(levels.peak(row)),
+            rms_dbfs=power_to_db(levels.power(row)),
+            loudness_lufs=self._loudness.integrated_lufs(row),
+            snr_db=estimate_snr_db(powers[row]),
+            active_s=round(float(find_activity(powers[row]).active.sum()) * HOP_S, 2),
+            mix=mix_of(row, levels.offset(row)),
+            warnings=warnings,
+        )
+
+
+def _refuse_useless(found: Inspection, filename: str) -> None:
+    if found.duration_s < MIN_DURATION_S:
+        raise AudioTooShort(
+            f"{filename} has {found.duration_s:.2f} s of sound; at least {MIN_DURATION_S:g} s is needed. "
+            "Record more, or check that the export was complete.",
+            filename=filename,
+            found_s=found.duration_s,
+            limit_s=MIN_DURATION_S,
+        )
+    loudness_lufs = found.loudness_lufs
+    if loudness_lufs is None or loudness_lufs < SILENCE_LUFS:
+        level = "no measurable loudness" if loudness_lufs is None else f"a loudness of {loudness_lufs:.1f} LUFS"
+        raise NoSpeech(
+            f"{filename} is silent: it has {level}; at least {SILENCE_LUFS:g} LUFS is needed. "
+            "Check that the right microphone was recorded and that it was not muted.",
+            filename=filename,
+            found_lufs=loudness_lufs,
+            limit_lufs=SILENCE_LUFS,
+        )
+    if found.active_s < MIN_ACTIVE_S:
+        raise NoSpeech(
+            f"{filename} holds steady noise but no speech: {found.active_s:.2f} s stand out of it; "
+            f"at least {MIN_ACTIVE_S:g} s is needed. Upload a recording in which the speaker is clearly heard.",
+            filename=filename,
+            found_s=found.active_s,
+            limit_s=MIN_ACTIVE_S,
+        )
