@@ -126,11 +126,12 @@ def _note_announced(session: Session, chosen: Sequence[tuple[str, int]]) -> None
         )
 
 
-def forget_announcements(session: Session) -> None:
-    """Treat every announcement as lost: the broker came back without its memory."""
-    session.execute(
-        update(Job).where(Job.outcome.is_(None), Job.announcements > 0).values(announcements=0, announce_at=db_now())
-    )
+def forget_announcements(session: Session, job_ids: Sequence[str] | None = None) -> None:
+    """Treat announcements as never made: those of these jobs, or all when the broker came back without its memory."""
+    lost = [Job.outcome.is_(None), Job.announcements > 0]
+    if job_ids is not None:
+        lost.append(Job.id.in_(job_ids))
+    session.execute(update(Job).where(*lost).values(announcements=0, announce_at=db_now()))
 
 
 def window(session: Session, queue: Queue) -> int:

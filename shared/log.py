@@ -40,6 +40,8 @@ def configure(process: str, style: Literal["auto", "console", "json"] = "auto") 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    for talkative in ("celery", "kombu", "alembic", "httpx", "uvicorn"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(process=process)
 
 

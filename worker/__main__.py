@@ -6,6 +6,9 @@ interpreter while it counts.
 
 import argparse
 import sys
+import warnings
+
+from celery.exceptions import SecurityWarning
 
 from shared import leash, log
 from shared.settings import settings
@@ -23,12 +26,12 @@ def main(arguments: list[str]) -> None:
     log.configure("worker", settings().log_format)
     leash.watch()
     app = make_app(settings(), queues)
-    app.worker_main(
-        [
-            "worker", "--pool=threads", f"--concurrency={options.threads}", "--queues", ",".join(queues),
-            "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING",
-        ]
-    )  # fmt: skip
+    # Celery warns who runs it as root that pickled messages are dangerous; it takes JSON ids only.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    app.Worker(
+        pool="threads", concurrency=options.threads, queues=",".join(queues), loglevel="WARNING", quiet=True,
+        without_gossip=True, without_mingle=True, without_heartbeat=True,
+    ).start()  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_shutting_down
+from celery.signals import setup_logging, worker_shutting_down
 
 from shared import log
 from shared.broker import broker_url
@@ -13,6 +13,7 @@ from shared.settings import Settings
 from shared.states import Queue
 from worker.bench import Bench
 from worker.run import work
+from worker.vigil import Vigil
 
 _logger = log.get(__name__)
 
@@ -26,11 +27,11 @@ def make_app(settings: Settings, queues: frozenset[Queue]) -> Celery:
         task_reject_on_worker_lost=False,  # its lease brings a job back, and counts how often
         worker_prefetch_multiplier=1,
         worker_cancel_long_running_tasks_on_connection_loss=False,  # the lease decides who owns a job, not the broker
-        worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         worker_send_task_events=False,
         worker_enable_remote_control=False,
     )
+    app.steps["consumer"].add(Vigil)
     bench = Bench.open(Services.open(settings), queues, Doorbell(broker_url(settings)))
 
     def advance(job_id: str) -> None:
@@ -42,5 +43,10 @@ def make_app(settings: Settings, queues: frozenset[Queue]) -> Celery:
         bench.stopping.set()
 
     worker_shutting_down.connect(stop, weak=False)
+    setup_logging.connect(_leave_logging_alone, weak=False)
     bench.heart.start()
     return app
+
+
+def _leave_logging_alone(**_: Any) -> None:
+    """Keep Celery from setting up logging of its own: that somebody listens to this signal is what tells it."""

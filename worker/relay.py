@@ -52,8 +52,13 @@ class Relay:
                 return 0
         with self._services.database.write() as session:
             chosen = jobs.announce_due(session, queue)
-        for job_id in chosen:
-            self._bell.ring(queue, job_id)
+        for number, job_id in enumerate(chosen):
+            try:
+                self._bell.ring(queue, job_id)
+            except BrokerUnavailable:
+                with self._services.database.write() as session:
+                    jobs.forget_announcements(session, chosen[number:])
+                raise
         return len(chosen)
 
 

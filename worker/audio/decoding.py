@@ -35,6 +35,7 @@ MAX_AMPLITUDE: Final = 8.0  # beyond this a float file is damaged, not loud
 TRUNCATED_SHARE: Final = 0.95  # fewer of the claimed seconds than this is a truncated file
 
 FORMATS: Final = "wav,w64,aiff,caf,au,flac,mp3,ogg,mov,matroska,aac,asf"
+UNKNOWN_RIFF_BYTES: Final = 0x7FFFF000  # recorders that stream announce this much or more (SoX, FFmpeg, 2026-11)
 ESTIMATED_DURATION: Final = frozenset({"aac"})  # no header: FFmpeg guesses from the first frames' bit rate
 CODECS: Final = ",".join(
     [
@@ -80,6 +81,7 @@ class _Decoding:
 
     def run(self, source: BinaryIO) -> None:
         write_json(self._sink_fd, FrameKind.STARTED, {"pid": os.getpid()})
+        missing_bytes = _missing_riff_bytes(source)
         with _open(source) as container:
             stream = _first_audio(container)
             assembler: Assembler | None = None
@@ -95,6 +97,8 @@ class _Decoding:
             for block in assembler.finish():
                 self._emit(block)
             self._warnings += assembler.warnings
+        if missing_bytes:
+            self._warnings.append(f"truncated: {missing_bytes} bytes are missing at the end")
         self._finish()
 
     def fail(self, code: str, reason: str) -> None:
@@ -163,6 +167,17 @@ def _open(source: BinaryIO) -> InputContainer:
         return av.open(source, mode="r", options=options, metadata_errors="replace", buffer_size=256 * 1024)
     except av.error.FFmpegError as error:
         raise Refused(ErrorCode.UNREADABLE, "its content is none of the sound formats read here") from error
+
+
+def _missing_riff_bytes(source: BinaryIO) -> int:
+    """Return how many bytes a RIFF file announces and does not have; FFmpeg lets such a file pass for a shorter one."""
+    head = source.read(8)
+    held = source.seek(0, os.SEEK_END)
+    source.seek(0)
+    if len(head) < 8 or head[:4] != b"RIFF":
+        return 0
+    announced = int.from_bytes(head[4:], "little") + 8
+    return announced - held if held < announced < UNKNOWN_RIFF_BYTES else 0
 
 
 def _first_audio(container: InputContainer) -> AudioStream:

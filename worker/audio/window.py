@@ -25,11 +25,18 @@ def best_window(activity: Activity, span: Span, max_duration_s: float) -> Span:
     counts = np.concatenate(([0], np.cumsum(activity.active[first:past], dtype=np.int64)))
     begin = first + int(np.argmax(counts[length:] - counts[:-length]))
     end = begin + length
-    pauses = [run for run in runs(~activity.active[first:past]) if run[1] - run[0] >= MIN_PAUSE_FRAMES]
-    middles = [first + (pause[0] + pause[1]) // 2 for pause in pauses]
+    middles = _pauses(activity, first, past)
     search = min(SEARCH_FRAMES, length // 4)
     if begin > first:
         begin = min((middle for middle in middles if begin <= middle <= begin + search), default=begin)
     if end < past:
         end = max((middle for middle in middles if end - search <= middle <= end), default=end)
     return Span(begin * HOP_S, end * HOP_S)
+
+
+def _pauses(activity: Activity, first: int, past: int) -> list[int]:
+    """Return the middles of the pauses between two frames; none where speech cannot be told from noise."""
+    if not activity.is_certain:
+        return []
+    gaps = runs(~activity.active[first:past])
+    return [first + (begin + end) // 2 for begin, end in gaps if end - begin >= MIN_PAUSE_FRAMES]

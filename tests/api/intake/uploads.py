@@ -38,3 +38,7 @@ def run(coroutine):
         return result
 
     return asyncio.run(checked())
+
+
+def files_below(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())

@@ -59,7 +59,7 @@ def write_av(path: Path, samples: Samples, rate_hz: int, *, codec: str, form: st
     """Write with FFmpeg, for the formats that libsndfile does not know."""
     layout = {1: "mono", 2: "stereo"}[samples.shape[0]]
     with path.open("wb") as target, av.open(target, "w", format=form) as container:
-        stream = container.add_stream(codec, rate=rate_hz, layout=layout)
+        stream = container.add_stream(codec, rate=rate_hz, layout=layout, bit_rate=128_000)
         for start in range(0, samples.shape[1], 960):
             frame = av.AudioFrame.from_ndarray(
                 np.ascontiguousarray(samples[:, start : start + 960]), format="fltp", layout=layout

@@ -78,7 +78,7 @@ def test_a_lossy_file_keeps_its_length_and_level(
 
 def test_a_browser_recording_without_a_duration_is_measured(tmp_path: Path, decode: Decode) -> None:
     whole = write_av(
-        tmp_path / "whole.webm", tone(3.0, 48_000), 48_000, codec="libopus", form="webm", sample_format="flt"
+        tmp_path / "whole.webm", tone(3.0, 48_000), 48_000, codec="libopus", form="webm"
     )
     live = tmp_path / "live.webm"
     duration = whole.read_bytes().index(b"\x44\x89\x88")  # EBML: Duration, eight bytes of float
@@ -184,17 +184,18 @@ def test_half_a_file_is_kept_with_a_warning(tmp_path: Path, decode: Decode) -> N
         stream, decoded = decode(tmp_path / name)
         assert 2.0 < decoded.shape[1] / 16_000 < 5.0, name
         if name != "a.ogg":  # an Ogg file says nowhere but at its end how long it is
-            assert any(warning.startswith(("truncated:", "damaged:")) for warning in stream.warnings), name
+            assert any(warning.startswith("truncated:") for warning in stream.warnings), name
 
 
-def test_a_damaged_middle_loses_only_itself(tmp_path: Path, decode: Decode) -> None:
+def test_a_hole_in_the_middle_loses_only_itself(tmp_path: Path, decode: Decode) -> None:
     path = write(tmp_path / "a.flac", white_noise(10.0, 16_000), 16_000)
     data = bytearray(path.read_bytes())
-    data[len(data) // 2 : len(data) // 2 + 3_000] = bytes(3_000)
+    hole = len(data) // 5
+    data[2 * hole : 3 * hole] = bytes(hole)
     path.write_bytes(data)
     stream, decoded = decode(path)
-    assert decoded.shape[1] / 16_000 > 8.0
-    assert stream.warnings
+    assert 7.0 < decoded.shape[1] / 16_000 < 9.5
+    assert any(warning.startswith("truncated:") for warning in stream.warnings)
 
 
 def test_a_file_cut_inside_its_index_is_refused(tmp_path: Path, decode: Decode) -> None:

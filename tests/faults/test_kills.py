@@ -1,0 +1,149 @@
+"""Real processes are killed, frozen and emptied; every job still ends `ready`, each submitted once."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import redis
+import soundfile
+
+from shared.broker import EmbeddedBroker
+from tests.processes import is_gone, until
+from tests.stack import CLEAN_SPEECH, LEASE_S, Stack, running_stack, start
+
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("stack")]
+
+SLACK_S = 12.0  # restart, back-off and a busy machine of two cores
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running_stack() as running:
+        running.wait_for(running.create("warm up"), "ready")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def long_speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Speech with noise, long enough that `prepare` can be caught in the act."""
+    speech, rate_hz = soundfile.read(CLEAN_SPEECH, dtype="float32")
+    noise = np.random.default_rng(1).normal(0, 0.02, len(speech) * 60).astype(np.float32)
+    path = tmp_path_factory.mktemp("long") / "long_speech.flac"
+    soundfile.write(path, np.tile(speech, 60) * 0.5 + noise, rate_hz)
+    return path
+
+
+def broker(stack: Stack) -> redis.Redis:
+    return redis.Redis(unix_socket_path=str(EmbeddedBroker(stack.folder).socket_path), socket_timeout=5)
+
+
+def all_ready(stack: Stack, voice_ids: list[str], within_s: float) -> None:
+    for voice_id in voice_ids:
+        clone = stack.wait_for(voice_id, "ready", "failed", within_s=within_s)
+        assert clone["status"] == "ready", clone
+
+
+def test_a_worker_killed_in_prepare_costs_a_lease(stack: Stack, long_speech: Path) -> None:
+    before = len(stack.ledger())
+    voice_id = stack.create(file=long_speech)
+    stack.wait_for(voice_id, "prepare")
+    time.sleep(0.3)
+    stack.kill("worker")
+    killed_at_s = time.monotonic()
+    clone = stack.get(voice_id)
+    assert clone["stage"] == "prepare", "the kill came too late to mean anything"
+    all_ready(stack, [voice_id], within_s=60)
+    assert len(stack.ledger()) == before + 1
+    assert time.monotonic() - killed_at_s < LEASE_S + SLACK_S + 15  # ... and the work itself, once more
+
+
+def test_a_killed_relay_is_back_and_nothing_waits_for_it_for_long(stack: Stack) -> None:
+    before = len(stack.ledger())
+    old = stack.kill("relay")
+    voice_ids = [stack.create() for _ in range(5)]
+    all_ready(stack, voice_ids, within_s=LEASE_S + SLACK_S)
+    assert len(stack.ledger()) == before + 5
+    assert stack.pid("relay") != old
+
+
+def test_a_killed_broker_is_back_and_every_job_ends(stack: Stack) -> None:
+    before = len(stack.ledger())
+    voice_ids = [stack.create() for _ in range(5)]
+    old = stack.kill("broker")
+    voice_ids += [stack.create() for _ in range(5)]
+    all_ready(stack, voice_ids, within_s=LEASE_S + SLACK_S + 10)
+    assert len(stack.ledger()) == before + 10
+    assert stack.pid("broker") != old
+
+
+def test_an_emptied_broker_with_twenty_jobs_waiting_loses_none(stack: Stack) -> None:
+    before = len(stack.ledger())
+    worker = psutil.Process(stack.pid("worker"))
+    worker.suspend()  # so that all twenty wait
+    try:
+        voice_ids = [stack.create() for _ in range(20)]
+        assert until(lambda: broker(stack).llen("audio") >= 20)
+        broker(stack).flushall()
+        assert broker(stack).llen("audio") < 20
+    finally:
+        worker.resume()
+    all_ready(stack, voice_ids, within_s=LEASE_S + SLACK_S + 20)
+    assert len(stack.ledger()) == before + 20
+
+
+def test_with_a_frozen_broker_uploads_are_answered_and_finish_later(stack: Stack) -> None:
+    before = len(stack.ledger())
+    frozen = psutil.Process(stack.pid("broker"))
+    frozen.suspend()
+    try:
+        voice_ids = []
+        for _ in range(5):
+            began_s = time.monotonic()
+            voice_ids.append(stack.create())
+            assert time.monotonic() - began_s < 1.0
+    finally:
+        frozen.resume()
+    all_ready(stack, voice_ids, within_s=LEASE_S + SLACK_S + 10)
+    assert len(stack.ledger()) == before + 5
+
+
+def test_a_killed_api_keeps_its_callers_waiting_not_refused(stack: Stack) -> None:
+    old = stack.kill("api")
+    assert until(lambda: is_gone(old))
+    stack.reconnect()  # what was open to the dead process is gone with it; what comes anew waits in the backlog
+    voice_id = stack.create()
+    assert stack.pid("api") != old
+    all_ready(stack, [voice_id], within_s=LEASE_S + SLACK_S)
+
+
+def test_a_kill_of_everything_leaves_no_orphan_and_loses_no_job(tmp_path: Path) -> None:
+    first = start(tmp_path, {"sandbox_training_s": 3})
+    voice_id = first.create()
+    children = psutil.Process(first.process.pid).children(recursive=True)
+    assert len(children) >= 5
+    first.end(signal.SIGKILL)
+    assert until(lambda: all(is_gone(child.pid) for child in children), 15), [child for child in children if not is_gone(child.pid)]
+    second = start(tmp_path, {"sandbox_training_s": 3})
+    try:
+        all_ready(second, [voice_id], within_s=LEASE_S + SLACK_S)
+        assert len(second.ledger()) == 1
+    finally:
+        assert second.end(signal.SIGTERM) == 0
+
+
+def test_ctrl_c_hands_the_work_back_and_ends_in_order(tmp_path: Path, long_speech: Path) -> None:
+    first = start(tmp_path, {})
+    voice_id = first.create(file=long_speech)
+    first.wait_for(voice_id, "prepare")
+    assert first.end(signal.SIGINT) == 0
+    second = start(tmp_path, {})
+    try:
+        all_ready(second, [voice_id], within_s=60)
+        assert len(second.ledger()) == 1
+        assert "handed_back" in second.log() or "handed_back" in (tmp_path / "log").read_text()
+    finally:
+        second.end(signal.SIGTERM)
