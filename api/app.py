@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -56,12 +57,23 @@ async def _http(request: Request, error: Exception) -> Response:
         case 404:
             return refusal(request, NotFound("There is nothing at this address; the operations are listed at /docs."))
         case 405:
-            allowed = [word.strip() for word in (error.headers or {}).get("allow", "").split(",") if word.strip()]
-            message = f"{request.method} is not possible here; allowed: {', '.join(allowed) or 'see /docs'}."
+            allowed = _allowed(request)
+            message = f"{request.method} is not possible here; allowed: {', '.join(allowed)}."
             return refusal(request, MethodNotAllowed(message, allowed=allowed))
         case status if status < 500:
             return refusal(request, RequestError(str(error.detail)))
     return refusal(request, ServiceError())
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return the methods of every route at this path; the framework names only those of the first."""
+    found = {
+        method
+        for route in native.router.routes
+        if isinstance(route, APIRoute) and route.path_regex.match(request.url.path)
+        for method in route.methods
+    }
+    return sorted(found) or ["GET"]
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:

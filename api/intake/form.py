@@ -87,8 +87,11 @@ class FormParser:
 
     def feed(self, chunk: bytes) -> list[FormEvent]:
         """Return the events that `chunk` brings."""
+        # Line ends before the first boundary are dropped here and anything else there is malformed: what the parser
+        # of 0.0.34 makes of such a preamble depends on where the chunks are cut.
+        rest = chunk.lstrip(b"\r\n") if self._parser.state == MultipartState.START else chunk
         try:
-            self._parser.write(chunk)
+            self._parser.write(rest)
         except FormParserError as error:
             raise MalformedBody(f"The body is not well-formed multipart/form-data: {error}.") from error
         events, self._events = self._events, []

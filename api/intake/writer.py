@@ -195,10 +195,10 @@ class RecordingWriter:
         """Tell the size as far as it is known: what the request's length allows for, else what was read."""
         announced_bytes = self._announced_bytes or 0
         size_mb = shown_mb(max(announced_bytes, self.received_bytes))
-        found = "about" if announced_bytes > self._max_bytes else "more than"
+        found = f"it has about {size_mb} MB" if announced_bytes > self._max_bytes else f"{size_mb} MB came already"
         max_mb = shown_mb(self._max_bytes)
         return FileTooLarge(
-            f"'{self._filename}' exceeds the limit of {max_mb} MB per file: it has {found} {size_mb} MB. "
+            f"'{self._filename}' exceeds the limit of {max_mb} MB per file: {found}. "
             "Shorten it, or export it as FLAC or MP3.",
             max_size_mb=max_mb,
             rejected_files=[{"filename": self._filename, "size_mb": size_mb}],

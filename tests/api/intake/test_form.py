@@ -160,6 +160,7 @@ def test_a_body_without_its_closing_boundary_is_malformed(body):
     "body",
     [
         b"no boundary at all",
+        b"\r\nwords before the first boundary\r\n" + PART + b"x\r\n--XX--",
         b"--YY\r\n",
         b"--XX\r\nbroken header\r\n\r\n",
         b"--XX\r\nContent-Disposition: form-data\r\n\r\n\r\n--XX--",
@@ -188,14 +189,24 @@ def feed_all(parser, chunks):
 
 
 @pytest.mark.parametrize(
-    "first",
-    [b"\r\n", b"--XX--\r\n", PART + b"\r\n--XX ", b"--XX\r\n"],
+    ("first", "piece"),
+    [
+        (b"\r\n", b"\r\n" * 500),
+        (b"--XX--\r\n", b" " * 1000),
+        (PART + b"\r\n--XX ", b" " * 1000),
+        (b"--XX\r\n", b" " * 1000),
+    ],
     ids=["preamble", "epilogue", "padding", "headers"],
 )
-def test_a_flood_outside_of_the_parts_is_cut(first):
-    flood = endless(first, b" " * 1000)
+def test_a_flood_outside_of_the_parts_is_cut(first, piece):
+    flood = endless(first, piece)
     with pytest.raises(MalformedBody):
         feed_all(FormParser(TYPE), itertools.islice(flood, MAX_SILENT_BYTES // 1000 + 3))
+
+
+@pytest.mark.parametrize("chunks", [[b"\r\n" + PART], [b"\r", b"\n", b"\r\n", PART]])
+def test_empty_lines_before_the_first_boundary_are_taken(chunks):
+    assert len(parts_of([*chunks, b"x\r\n--XX--"])) == 1
 
 
 def test_an_epilogue_that_mail_programs_add_is_taken():

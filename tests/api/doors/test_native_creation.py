@@ -1,0 +1,154 @@
+"""Creating a clone through the native door: what is taken, what is refused, and that a refusal leaves nothing."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from shared.db.models import Clone, Event, Job, Sample
+from tests.api.doors.conftest import SPEECH, Door
+
+WAV = b"RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x80\x3e\x00\x00\x02\x00\x10\x00data\x00\x00\x00\x00"
+
+
+def nothing_is_left(door: Door) -> bool:
+    with door.services.database.read() as session:
+        rows = [session.scalar(select(func.count()).select_from(table)) for table in (Clone, Sample, Job, Event)]
+    return rows == [0, 0, 0, 0] and door.objects() == []
+
+
+def test_recordings_become_a_clone(door: Door) -> None:
+    answer = door.post(
+        ("one.flac", SPEECH), ("two.wav", WAV + b"\0" * 5000),
+        name="Anna", description="warm", language="pt-BR", gender="female", denoise="off", trim="off",
+        labels='{"team": "sales"}', settings='{"stability": 0.5}', callback_url="https://example.com/hook",
+    )  # fmt: skip
+    assert answer.status_code == 201
+    body = answer.json()
+    assert body["success"] is True
+    assert body["message"] == "Voice clone created successfully"
+    data = body["data"]
+    assert data["voiceId"].startswith("vc_")
+    expected = {
+        "name": "Anna", "description": "warm", "sampleCount": 2, "status": "processing", "training_progress": 0,
+        "error_message": None, "stage": "validate", "waitingFor": None, "isTerminal": False, "seq": 1,
+        "vendor": "sandbox", "engine": "default", "language": "pt-BR", "gender": "female", "denoise": "off",
+        "trim": "off", "labels": {"team": "sales"}, "settings": {"stability": 0.5},
+        "callbackUrl": "https://example.com/hook",
+    }  # fmt: skip
+    assert {name: data[name] for name in expected} == expected
+    assert "no voice is trained" in data["notice"]
+
+
+def test_the_bytes_that_are_stored_are_the_bytes_that_were_sent(door: Door) -> None:
+    voice_id = door.create()["voiceId"]
+    with door.services.database.read() as session:
+        sample = session.scalars(select(Sample)).one()
+    stored = b"".join(door.services.storage.read(sample.object_key))
+    assert stored == SPEECH
+    assert (sample.sha256, sample.size_bytes, sample.filename) == (hashlib.sha256(SPEECH).hexdigest(), len(SPEECH), "anna.flac")
+    assert voice_id in sample.object_key
+
+
+def test_a_field_that_means_nothing_is_named(door: Door) -> None:
+    assert door.create(denoize="on")["ignoredFields"] == ["denoize"]
+
+
+def test_fields_may_come_after_the_files(door: Door) -> None:
+    boundary = "x"
+    body = (
+        b'--x\r\ncontent-disposition: form-data; name="files"; filename="a.flac"\r\n\r\n' + SPEECH + b"\r\n"
+        b'--x\r\ncontent-disposition: form-data; name="name"\r\n\r\nLate\r\n--x--\r\n'
+    )
+    headers = {"content-type": f"multipart/form-data; boundary={boundary}"}
+    answer = door.client.post("/api/v2/voice-clones", content=body, headers=headers)
+    assert answer.status_code == 201
+    assert answer.json()["data"]["name"] == "Late"
+
+
+REFUSALS: list[tuple[str, dict[str, Any], int, str, str]] = [
+    ("no name", {"files": [("a.flac", SPEECH)]}, 400, "MISSING_FIELD", "name"),
+    ("blank name", {"files": [("a.flac", SPEECH)], "name": "   "}, 400, "MISSING_FIELD", "name"),
+    ("no files", {"files": [], "name": "A"}, 400, "MISSING_FIELD", "files"),
+    ("long name", {"files": [("a.flac", SPEECH)], "name": "n" * 101}, 400, "INVALID_FIELD", "101"),
+    ("empty file", {"files": [("a.flac", b"")], "name": "A"}, 400, "EMPTY_FILE", "a.flac"),
+    ("text", {"files": [("a.wav", b"hello " * 100)], "name": "A"}, 400, "INVALID_FILE_FORMAT", "a.wav"),
+    ("html", {"files": [("b.wav", b"<html><body>")], "name": "A"}, 400, "INVALID_FILE_FORMAT", "b.wav"),
+    ("good, then bad", {"files": [("a.flac", SPEECH), ("b.wav", b"no")], "name": "A"}, 400, "INVALID_FILE_FORMAT", "b.wav"),
+    ("same twice", {"files": [("a.flac", SPEECH), ("b.flac", SPEECH)], "name": "A"}, 400, "DUPLICATE_FILE", "b.flac"),
+    ("eleven", {"files": [(f"{n}.wav", WAV + bytes([n])) for n in range(11)], "name": "A"}, 400, "TOO_MANY_FILES", "10"),
+    ("vendor", {"files": [("a.flac", SPEECH)], "name": "A", "vendor": "nobody"}, 400, "INVALID_FIELD", "sandbox"),
+    ("engine", {"files": [("a.flac", SPEECH)], "name": "A", "vendor": "sandbox", "engine": "x"}, 400, "INVALID_FIELD", "default"),
+    ("denoise", {"files": [("a.flac", SPEECH)], "name": "A", "denoise": "maybe"}, 400, "INVALID_FIELD", "auto, on, off"),
+    ("labels", {"files": [("a.flac", SPEECH)], "name": "A", "labels": "[1]"}, 400, "INVALID_FIELD", "labels"),
+    ("labels nan", {"files": [("a.flac", SPEECH)], "name": "A", "labels": '{"a": NaN}'}, 400, "INVALID_FIELD", "labels"),
+    ("language", {"files": [("a.flac", SPEECH)], "name": "A", "language": "english please"}, 400, "INVALID_FIELD", "pt-BR"),
+    ("callback", {"files": [("a.flac", SPEECH)], "name": "A", "callback_url": "ftp://x"}, 400, "INVALID_FIELD", "http"),
+    ("callback user", {"files": [("a.flac", SPEECH)], "name": "A", "callback_url": "http://u:p@x/"}, 400, "INVALID_FIELD", "http"),
+]
+
+
+@pytest.mark.parametrize(("request_", "status", "code", "word"), [r[1:] for r in REFUSALS], ids=[r[0] for r in REFUSALS])
+def test_a_refusal_says_what_was_wrong_and_leaves_nothing(
+    door: Door, request_: dict[str, Any], status: int, code: str, word: str
+) -> None:
+    fields = {name: value for name, value in request_.items() if name != "files"}
+    answer = door.post(*request_["files"], **fields)
+    body = answer.json()
+    assert (answer.status_code, body["code"]) == (status, code)
+    assert body["error"] is True
+    assert body["version"] == "2.0"
+    assert body["timestamp"].endswith("Z")
+    assert body["requestId"] == answer.headers["x-request-id"]
+    assert word in body["message"] + str(body["details"])
+    assert nothing_is_left(door)
+    assert door.create()["status"] == "processing", "the service goes on"
+
+
+def test_a_file_over_the_limit_is_413_with_buenas_details(make_door: Callable[..., Door]) -> None:
+    door = make_door(max_file_mb=1)
+    answer = door.post(("large_recording.wav", WAV + b"\0" * (1024 * 1024)), name="A")
+    body = answer.json()
+    assert (answer.status_code, body["code"]) == (413, "FILE_TOO_LARGE")
+    assert body["details"]["max_size_mb"] == 1
+    [rejected] = body["details"]["rejected_files"]
+    assert rejected["filename"] == "large_recording.wav"
+    assert rejected["size_mb"] >= 1
+    assert nothing_is_left(door)
+
+
+def test_a_file_of_exactly_the_limit_is_taken(make_door: Callable[..., Door]) -> None:
+    door = make_door(max_file_mb=1)
+    assert door.post(("full.wav", (WAV + b"\0" * 1024 * 1024)[: 1024 * 1024]), name="A").status_code == 201
+
+
+def test_a_format_refusal_has_buenas_details(door: Door) -> None:
+    body = door.post(("recording.txt", b"plain text"), name="A").json()
+    assert body["details"]["rejected_files"] == ["recording.txt"]
+    assert body["details"]["supported_formats"][:4] == ["wav", "mp3", "m4a", "flac"]
+
+
+def test_the_quota_is_429_with_counts_before_and_after_the_body(make_door: Callable[..., Door]) -> None:
+    door = make_door(max_clones_per_user=1)
+    door.create()
+    answer = door.post(("b.flac", SPEECH), name="B")
+    assert (answer.status_code, answer.json()["code"]) == (429, "VOICE_CLONE_LIMIT_EXCEEDED")
+    assert answer.json()["details"] == {"current_count": 1, "max_allowed": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b'{"name": "A"}', "application/json"),
+        (b"--x\r\n", "multipart/form-data"),
+        (b'--x\r\ncontent-disposition: form-data; name="name"\r\n\r\nA', "multipart/form-data; boundary=x"),
+        (b"garbage", "multipart/form-data; boundary=x"),
+        (b"", "multipart/form-data; boundary=x"),
+    ],
+)
+def test_a_body_that_is_no_form_is_400(door: Door, body: bytes, content_type: str) -> None:
+    answer = door.client.post("/api/v2/voice-clones", content=body, headers={"content-type": content_type})
+    assert (answer.status_code, answer.json()["code"]) in ((400, "MALFORMED_BODY"), (400, "MISSING_FIELD"))
+    assert nothing_is_left(door)
