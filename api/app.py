@@ -71,7 +71,7 @@ def _allowed(request: Request) -> list[str]:
         method
         for route in native.router.routes
         if isinstance(route, APIRoute) and route.path_regex.match(request.url.path)
-        for method in route.methods
+        for method in route.methods or ()
     }
     return sorted(found) or ["GET"]
 

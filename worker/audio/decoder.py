@@ -25,6 +25,7 @@ from worker.audio.wire import DecodeLimits, DecodeRequest, send_decode, send_sto
 
 SEND_S: Final = 10.0
 END_S: Final = 5.0
+DEATH_S: Final = 0.1  # how long the news of a death may take
 ATTEMPTS: Final = 3
 PIPE_BYTES: Final = 1024 * 1024
 _ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES"}
@@ -88,7 +89,7 @@ class Decoder:
         self.close()
 
     def _begin(self, source_fd: int, filename: str, limits: DecodeLimits) -> tuple["_HostProcess", int, DecodedStream]:
-        """Have a child started. A host that is dead or frozen is replaced, for nothing was read from it yet."""
+        """Have a child started. Nothing was read from it yet, so a dead or frozen host is replaced."""
         for _attempt in range(ATTEMPTS):
             host, request_id = self._running_host(), next(self._ids)
             read_fd, sink_fd = os.pipe()
@@ -100,9 +101,13 @@ class Decoder:
                 finally:
                     os.close(sink_fd)
                 stream.await_child()
-            except (OSError, ChildGone):
+            except OSError:
                 stream.close()
                 self._discard(host)
+            except ChildGone:
+                stream.close()
+                if stream.is_overdue or not host.is_alive(within_s=DEATH_S):
+                    self._discard(host)
             except BaseException:
                 stream.close()
                 raise
@@ -128,7 +133,7 @@ class Decoder:
 
     def _explain(self, host: "_HostProcess", filename: str, limits: DecodeLimits) -> Exception:
         """Say whose fault it was that an answer ended early: the host's death is not the recording's."""
-        if not host.is_alive(within_s=0.1):
+        if not host.is_alive(within_s=DEATH_S):
             return DecoderLost(f"The decoder process ended while it read {filename}.", filename=filename)
         memory_mb = limits.memory_bytes // 2**20
         reason = f"its decoder crashed, or needed more than {limits.cpu_s} s or {memory_mb} MB"
@@ -148,7 +153,7 @@ class _HostProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                env={**os.environ, **_ONE_THREAD},
+                env=_environment(),
             )
         except OSError as error:
             self._socket.close()
@@ -182,6 +187,14 @@ class _HostProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Return all that the host is told of the worker's surroundings: where the modules lie.
+
+    Its children handle hostile bytes; the keys and addresses in the worker's own environment are not for them.
+    """
+    return {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **_ONE_THREAD}
 
 
 def _open_file(path: Path, filename: str) -> int:

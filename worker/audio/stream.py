@@ -53,6 +53,11 @@ class DecodedStream:
         self._info: StreamInfo | None = None
 
     @property
+    def is_overdue(self) -> bool:
+        """Whether the child has been waited for as long as is allowed."""
+        return self._patience_s <= 0
+
+    @property
     def info(self) -> StreamInfo:
         assert self._info is not None, "the stream has not been opened"
         return self._info

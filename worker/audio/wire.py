@@ -6,6 +6,7 @@ The reader trusts no length and no field, for the writer has had untrusted bytes
 """
 
 import json
+import math
 import os
 import socket
 import struct
@@ -81,6 +82,8 @@ class StreamInfo:
             channels=int(fields["channels"]),
             header_duration_s=None if claimed is None else float(claimed),
         )
+        if not math.isfinite(info.header_duration_s or 0.0):
+            raise ValueError(f"impossible duration: {claimed}")
         if not (MIN_RATE_HZ <= info.rate_hz <= MAX_RATE_HZ and 1 <= info.channels <= MAX_CHANNELS):
             raise ValueError(f"impossible stream: {info}")
         return info

@@ -76,6 +76,7 @@ contents = (
         )
     )
 )
+grammar = awkward | st.sampled_from([b"--XX", PART, b"X: y", b":", b" ", b"\t", b"\r\n\r\n", b"--", b"\n"])
 words = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
 forms = st.lists(st.tuples(words, st.none() | words, contents), max_size=4)
 
@@ -91,7 +92,10 @@ def test_any_form_cut_into_any_pieces_gives_the_same_events(form, sizes, epilogu
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.binary(max_size=200) | contents, st.lists(st.integers(1, 40), min_size=1, max_size=6))
+@given(
+    st.lists(grammar, max_size=14).map(b"".join) | contents | st.binary(max_size=100),
+    st.lists(st.integers(1, 40), min_size=1, max_size=6),
+)
 def test_any_bytes_are_a_form_or_malformed_however_they_are_cut(body, sizes):
     def outcome(chunks):
         try:

@@ -7,6 +7,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 import soundfile
+from av.audio.stream import AudioStream
 
 Samples = npt.NDArray[np.float32]
 
@@ -60,6 +61,7 @@ def write_av(path: Path, samples: Samples, rate_hz: int, *, codec: str, form: st
     layout = {1: "mono", 2: "stereo"}[samples.shape[0]]
     with path.open("wb") as target, av.open(target, "w", format=form) as container:
         stream = container.add_stream(codec, rate=rate_hz, layout=layout, bit_rate=128_000)
+        assert isinstance(stream, AudioStream)
         for start in range(0, samples.shape[1], 960):
             frame = av.AudioFrame.from_ndarray(
                 np.ascontiguousarray(samples[:, start : start + 960]), format="fltp", layout=layout

@@ -47,7 +47,9 @@ def test_a_frame_of_another_kind_is_converted_and_told_once(rate_hz: int, channe
     assembler = Assembler(first)
     blocks = [block.copy() for block in assembler.add(first)]
     for _ in range(2):
-        blocks += [block.copy() for block in assembler.add(_frame(tone(0.4, rate_hz, channels=channels), rate_hz, "s16"))]
+        blocks += [
+            block.copy() for block in assembler.add(_frame(tone(0.4, rate_hz, channels=channels), rate_hz, "s16"))
+        ]
     blocks += [block.copy() for block in assembler.add(first)]
     blocks += [block.copy() for block in assembler.finish()]
     joined = np.concatenate(blocks, axis=1)

@@ -3,7 +3,9 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -13,6 +15,7 @@ from shared.errors import AudioUnreadable, DecoderLost, SourceMissing
 from tests.processes import is_gone, until
 from tests.worker.audio.signals import tone, white_noise, write
 from worker.audio.decoder import Decoder
+from worker.audio.stream import DecodedStream
 from worker.audio.wire import DecodeLimits
 
 
@@ -25,6 +28,13 @@ def long_file(tmp_path: Path) -> Path:
 def _children(decoder: Decoder) -> list[psutil.Process]:
     assert decoder.host_pid is not None
     return psutil.Process(decoder.host_pid).children()
+
+
+def _decode_but_first(act: Callable[[DecodedStream], None], decoder: Decoder, path: Path, limits: DecodeLimits) -> int:
+    """Open a file as "my voice.wav", let something happen, then read it; return how many frames there were."""
+    with decoder.decode(path, filename="my voice.wav", limits=limits) as stream:
+        act(stream)
+        return sum(block.shape[1] for block in stream)
 
 
 def _open_descriptors() -> int:
@@ -51,58 +61,41 @@ def test_leaving_early_ends_the_child(decoder: Decoder, limits: DecodeLimits, lo
 def test_an_error_of_the_reader_goes_through_and_ends_the_child(
     decoder: Decoder, limits: DecodeLimits, long_file: Path
 ) -> None:
-    with (
-        pytest.raises(RuntimeError, match="claim"),
-        decoder.decode(long_file, filename="long.wav", limits=limits) as stream,
-    ):
-        for _block in stream:
-            raise RuntimeError("claim lost")
+    def lose_the_claim(_stream: DecodedStream) -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        _decode_but_first(lose_the_claim, decoder, long_file, limits)
     assert until(lambda: not _children(decoder))
 
 
 def test_a_killed_child_is_the_files_error(decoder: Decoder, limits: DecodeLimits, long_file: Path) -> None:
-    with (
-        pytest.raises(AudioUnreadable, match=r"my voice\.wav cannot be decoded: its decoder crashed"),
-        decoder.decode(long_file, filename="my voice.wav", limits=limits) as stream,
-    ):
-        assert stream.child_pid is not None
-        os.kill(stream.child_pid, signal.SIGKILL)
-        for _block in stream:
-            pass
+    with pytest.raises(AudioUnreadable, match=r"my voice\.wav cannot be decoded: its decoder crashed"):
+        _decode_but_first(lambda stream: os.kill(stream.child_pid or 0, signal.SIGKILL), decoder, long_file, limits)
     assert decoder.host_pid is not None
 
 
-def test_a_stopped_child_is_given_up_on_and_killed(decoder: Decoder, long_file: Path) -> None:
-    limits = DecodeLimits(max_duration_s=600.0, memory_bytes=512 * 2**20, wall_s=0.3)
-    with (
-        pytest.raises(AudioUnreadable, match=r"long\.wav cannot be decoded"),
-        decoder.decode(long_file, filename="long.wav", limits=limits) as stream,
-    ):
-        assert stream.child_pid is not None
-        os.kill(stream.child_pid, signal.SIGSTOP)
-        for _block in stream:
-            pass
+def test_a_stopped_child_is_given_up_on_and_killed(decoder: Decoder, limits: DecodeLimits, long_file: Path) -> None:
+    impatient = replace(limits, wall_s=0.3)
+    with pytest.raises(AudioUnreadable, match=r"my voice\.wav cannot be decoded"):
+        _decode_but_first(lambda stream: os.kill(stream.child_pid or 0, signal.SIGSTOP), decoder, long_file, impatient)
     assert until(lambda: not _children(decoder))
 
 
 def test_a_killed_host_is_not_the_files_fault_and_comes_back(limits: DecodeLimits, long_file: Path) -> None:
     with Decoder() as decoder:
         decoder.start()
-        first = decoder.host_pid
-        with (
-            pytest.raises(DecoderLost, match=r"long\.wav") as caught,
-            decoder.decode(long_file, filename="long.wav", limits=limits) as stream,
-        ):
-            assert first is not None
-            assert stream.child_pid is not None
-            os.kill(first, signal.SIGKILL)
-            for _block in stream:
-                pass
+        first, children = decoder.host_pid, []
+
+        def kill_the_host(stream: DecodedStream) -> None:
+            children.append(stream.child_pid or 0)
+            os.kill(first or 0, signal.SIGKILL)
+
+        with pytest.raises(DecoderLost, match=r"my voice\.wav") as caught:
+            _decode_but_first(kill_the_host, decoder, long_file, limits)
         assert caught.value.retryable
-        if sys.platform == "linux":
-            assert until(lambda: is_gone(stream.child_pid or 0))
-        with decoder.decode(long_file, filename="long.wav", limits=limits) as stream:
-            assert sum(block.shape[1] for block in stream) == 60 * 48_000
+        assert until(lambda: is_gone(children[0]))
+        assert _decode_but_first(lambda _stream: None, decoder, long_file, limits) == 60 * 48_000
         assert decoder.host_pid != first
 
 
@@ -199,6 +192,7 @@ WORKER = """
 import sys, time
 from pathlib import Path
 from worker.audio.decoder import Decoder
+from worker.audio.stream import DecodedStream
 from worker.audio.wire import DecodeLimits
 
 decoder = Decoder()
@@ -218,9 +212,7 @@ def test_a_worker_killed_outright_leaves_no_process(long_file: Path) -> None:
         assert until(lambda: is_gone(host_pid) and is_gone(child_pid))
 
 
-def test_a_short_file_needs_no_reader_to_end_its_child(
-    decoder: Decoder, limits: DecodeLimits, tmp_path: Path
-) -> None:
+def test_a_short_file_needs_no_reader_to_end_its_child(decoder: Decoder, limits: DecodeLimits, tmp_path: Path) -> None:
     path = write(tmp_path / "short.wav", tone(0.1, 8_000), 8_000)
     with decoder.decode(path, filename="short.wav", limits=limits):
         assert until(lambda: not _children(decoder))

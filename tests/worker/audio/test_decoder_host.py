@@ -44,6 +44,13 @@ def test_the_child_holds_the_file_and_the_pipe_and_nothing_else_of_value(
     assert {name for name in held if name.startswith("/")} == {str(long_file), "/dev/null"}
 
 
+def test_the_worker_keeps_its_secrets_from_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLONEPIPE_SECRET_KEY", "s3cret")
+    with Decoder() as fresh:
+        fresh.start()
+        assert "CLONEPIPE_SECRET_KEY" not in psutil.Process(fresh.host_pid).environ()
+
+
 def test_the_host_has_one_thread(decoder: Decoder) -> None:
     decoder.start()
     assert until(lambda: psutil.Process(decoder.host_pid).num_threads() == 1)
@@ -51,9 +58,10 @@ def test_the_host_has_one_thread(decoder: Decoder) -> None:
 
 def test_memory_beyond_the_budget_is_the_files_error(decoder: Decoder, long_file: Path) -> None:
     limits = DecodeLimits(max_duration_s=600.0, memory_bytes=0)
-    with pytest.raises(Exception, match=r"long\.wav cannot be decoded"), decoder.decode(
-        long_file, filename="long.wav", limits=limits
-    ) as stream:
+    with (
+        pytest.raises(Exception, match=r"long\.wav cannot be decoded"),
+        decoder.decode(long_file, filename="long.wav", limits=limits) as stream,
+    ):
         for _block in stream:
             pass
 

@@ -77,9 +77,7 @@ def test_a_lossy_file_keeps_its_length_and_level(
 
 
 def test_a_browser_recording_without_a_duration_is_measured(tmp_path: Path, decode: Decode) -> None:
-    whole = write_av(
-        tmp_path / "whole.webm", tone(3.0, 48_000), 48_000, codec="libopus", form="webm"
-    )
+    whole = write_av(tmp_path / "whole.webm", tone(3.0, 48_000), 48_000, codec="libopus", form="webm")
     live = tmp_path / "live.webm"
     duration = whole.read_bytes().index(b"\x44\x89\x88")  # EBML: Duration, eight bytes of float
     live.write_bytes(whole.read_bytes().replace(whole.read_bytes()[duration : duration + 11], b"\xec\x89" + bytes(9)))
@@ -205,9 +203,7 @@ def test_a_file_cut_inside_its_index_is_refused(tmp_path: Path, decode: Decode) 
         decode(tmp_path / "a.m4a")
 
 
-def test_ten_hours_of_silence_are_refused_at_the_limit(
-    tmp_path: Path, decoder: Decoder, limits: DecodeLimits
-) -> None:
+def test_ten_hours_of_silence_are_refused_at_the_limit(tmp_path: Path, decoder: Decoder, limits: DecodeLimits) -> None:
     path = tmp_path / "hours.flac"
     with soundfile.SoundFile(path, "w", 8_000, 1, subtype="PCM_16", compression_level=0.0) as target:
         for _ in range(600):

@@ -71,9 +71,7 @@ def test_the_result_does_not_depend_on_the_chunks(
     assert np.abs(_gated(tmp_path, noise, rate_hz, chunk_s) - _gated(tmp_path, noise, rate_hz, 100.0)).max() < 1e-6
 
 
-def test_a_stretch_is_the_same_as_that_part_of_the_whole(
-    tmp_path: Path, noisy: tuple[Samples, Samples, int]
-) -> None:
+def test_a_stretch_is_the_same_as_that_part_of_the_whole(tmp_path: Path, noisy: tuple[Samples, Samples, int]) -> None:
     _, noise, rate_hz = noisy
     with _scratch(tmp_path, noise, rate_hz) as scratch:
         gate = SpectralGate(scratch, chunk_s=0.5)

@@ -79,7 +79,9 @@ def test_an_offset_is_measured_and_counts_for_nothing(look: Inspect) -> None:
 
 
 def test_too_short_names_file_finding_limit_and_remedy(look: Inspect) -> None:
-    with pytest.raises(AudioTooShort, match=r"voice\.wav has 0\.30 s of sound; at least 1 s is needed\. Record") as caught:
+    with pytest.raises(
+        AudioTooShort, match=r"voice\.wav has 0\.30 s of sound; at least 1 s is needed\. Record"
+    ) as caught:
         look(tone(0.3, 16_000), 16_000)
     assert caught.value.details == {"filename": "voice.wav", "found_s": pytest.approx(0.3), "limit_s": 1.0}
 

@@ -23,7 +23,9 @@ def test_the_peak_may_be_negative() -> None:
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 48_000, 192_000])
-@pytest.mark.parametrize(("hz", "least_db", "most_db"), [(20, -90, -40), (50, -20, -14), (80, -4, -2), (300, -0.1, 0.1)])
+@pytest.mark.parametrize(
+    ("hz", "least_db", "most_db"), [(20, -90, -40), (50, -20, -14), (80, -4, -2), (300, -0.1, 0.1)]
+)
 def test_the_high_pass_takes_away_what_lies_below_the_voice(
     rate_hz: int, hz: float, least_db: float, most_db: float
 ) -> None:

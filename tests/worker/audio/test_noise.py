@@ -10,7 +10,7 @@ from worker.audio.noise import estimate_snr_db
 def _powers(sound: Samples, rate_hz: int) -> Powers:
     meter = frame_meter(1, rate_hz)
     meter.add(HighPass(rate_hz).filter(sound))
-    return meter.powers()[0]
+    return np.asarray(meter.powers()[0])
 
 
 @pytest.mark.parametrize("snr_db", [5.0, 10.0, 15.0, 20.0, 25.0])

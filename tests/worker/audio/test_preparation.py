@@ -69,9 +69,7 @@ def _read(prepared: Prepared) -> Samples:
     return np.asarray(samples.T)
 
 
-def test_a_noisy_recording_is_trimmed_gated_and_brought_to_loudness(
-    make: Prepare, noisy: tuple[Samples, int]
-) -> None:
+def test_a_noisy_recording_is_trimmed_gated_and_brought_to_loudness(make: Prepare, noisy: tuple[Samples, int]) -> None:
     prepared = make(*noisy)
     assert _names(prepared) == ["mono", "trim", "gate", "gain", "encode"]
     assert 4.0 < prepared.duration_s < 5.2
@@ -147,7 +145,9 @@ def test_an_offset_is_removed(make: Prepare) -> None:
 
 def test_the_engines_length_is_kept_with_the_most_speech(make: Prepare) -> None:
     speech, rate_hz = clean_speech()
-    sound = np.concatenate((silence(6.0, rate_hz), speech, silence(0.4, rate_hz), speech, silence(6.0, rate_hz)), axis=1)
+    sound = np.concatenate(
+        (silence(6.0, rate_hz), speech, silence(0.4, rate_hz), speech, silence(6.0, rate_hz)), axis=1
+    )
     sound[:, :100] = speech[:, 20_000:20_100]
     prepared = make(in_noise(sound, 30.0), rate_hz, TreatmentWish(trim="off"), TargetFormat(max_duration_s=6.0))
     assert 4.0 < prepared.duration_s <= 6.0
@@ -200,8 +200,8 @@ from worker.audio.wire import DecodeLimits
 path, limits = Path(sys.argv[1]), DecodeLimits(3600.0, 2**29)
 with Decoder() as decoder:
     found = inspect(decoder, path, filename="a", limits=limits, progress=lambda _: None)
-    prepare(decoder, path, filename="a", inspection=found, wish=TreatmentWish(denoise="on"), target=TargetFormat("flac"),
-            limits=limits, folder=path.parent, progress=lambda _: None)
+    prepare(decoder, path, filename="a", inspection=found, wish=TreatmentWish(denoise="on"),
+            target=TargetFormat("flac"), limits=limits, folder=path.parent, progress=lambda _: None)
 status = Path("/proc/self/status").read_text()  # ru_maxrss would begin with the peak of the process that forked us
 print(status.split("VmHWM:")[1].split()[0])
 """

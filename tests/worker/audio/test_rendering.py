@@ -9,7 +9,8 @@ from worker.audio.scratch import Scratch
 
 
 def test_what_is_rendered_is_kept_and_measured(tmp_path: Path) -> None:
-    sound, fractions = speech_like(3.0, 16_000), []
+    sound = speech_like(3.0, 16_000)
+    fractions: list[float] = []
     with Scratch(tmp_path / "a.f32", 16_000) as target:
         measured = render([sound[:, :20_000], sound[:, 20_000:]], target, frames=48_000, report=fractions.append)
         assert np.array_equal(target.read(0, 48_000), sound)
@@ -33,5 +34,7 @@ def test_only_the_cut_ends_fade(block_frames: int) -> None:
 
 def test_a_stretch_shorter_than_its_fades_is_no_error() -> None:
     for frames in (1, 2, 3):
-        (block,) = faded([np.ones((1, frames), np.float32)], frames=frames, rate_hz=48_000, fades_in=True, fades_out=True)
+        (block,) = faded(
+            [np.ones((1, frames), np.float32)], frames=frames, rate_hz=48_000, fades_in=True, fades_out=True
+        )
         assert block.shape == (1, frames)

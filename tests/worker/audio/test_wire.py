@@ -42,7 +42,8 @@ def test_requests_that_arrive_together_are_told_apart(ends: tuple[socket.socket,
     for number, (read_fd, write_fd) in enumerate(pipes, 2):
         send_decode(ends[0], DecodeRequest(number, LIMITS, read_fd, write_fd))
         send_stop(ends[0], number)
-    reader, seen = RequestReader(ends[1]), []
+    reader = RequestReader(ends[1])
+    seen: list[DecodeRequest | StopRequest] = []
     while len(seen) < 5:
         seen += list(reader.receive())
     assert [request.id for request in seen] == [1, 2, 2, 3, 3]

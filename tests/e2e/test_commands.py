@@ -1,0 +1,123 @@
+"""The command line as a user runs it: the README's quickstart, exit codes, JSON, a service that is not there."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stack import CLEAN_SPEECH, Stack, running_stack
+
+pytestmark = pytest.mark.xdist_group("stack")
+
+HOUSE = Path(__file__).parents[2]
+CLONEPIPE = Path(sys.executable).with_name("clonepipe")
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running_stack() as running:
+        yield running
+
+
+def clonepipe(*arguments: object, **variables: object) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CLONEPIPE_")}
+    environment |= {f"CLONEPIPE_{name.upper()}": str(value) for name, value in variables.items()}
+    command = [str(CLONEPIPE), *(str(argument) for argument in arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+
+
+def at(stack: Stack) -> dict[str, object]:
+    return {"api_url": stack.url, "data_dir": stack.folder}
+
+
+def test_the_readmes_quickstart_works_when_pasted(stack: Stack) -> None:
+    [block] = re.findall(r"<!-- quickstart -->\n```sh\n(.*?)```", (HOUSE / "README.md").read_text(), re.DOTALL)
+    script = block.replace("~/.clonepipe", str(stack.folder)).replace("http://127.0.0.1:8000", stack.url)
+    finished = subprocess.run(["sh", "-ec", script], capture_output=True, text=True, cwd=HOUSE, timeout=60, check=False)
+    assert finished.returncode == 0, finished.stderr
+    created, listed = re.findall(r'\{"success":true.*?\}(?=\{"success"|$)', finished.stdout.strip(), re.DOTALL)
+    assert json.loads(created)["data"]["name"] == "Anna"
+    assert json.loads(listed)["data"]["total"] >= 1
+
+
+def test_clone_waits_until_ready_and_shows_what_was_done(stack: Stack) -> None:
+    done = clonepipe("clone", CLEAN_SPEECH, "--name", "Anna", "--wait", **at(stack))
+    assert done.returncode == 0, done.stderr
+    for word in ("ready (100 %)", "sandbox/default", "What was done to the sound", "no voice is trained"):
+        assert word in done.stdout
+    assert "ready 100 %" in done.stderr
+    assert "\x1b[" not in done.stdout + done.stderr, "no bars and no colours where there is no terminal"
+
+
+def test_json_is_json_and_nothing_else(stack: Stack) -> None:
+    done = clonepipe("clone", CLEAN_SPEECH, "--name", "Anna", "--json", **at(stack))
+    voice_id = json.loads(done.stdout)["voiceId"]
+    stack.wait_for(voice_id, "ready")
+    shown = clonepipe("status", voice_id, "--json", **at(stack))
+    assert (shown.returncode, json.loads(shown.stdout)["status"]) == (0, "ready")
+
+
+def test_a_failed_clone_is_exit_code_1_and_says_why(stack: Stack) -> None:
+    done = clonepipe("clone", CLEAN_SPEECH, "--name", "fail_at_submit", "--wait", **at(stack))
+    assert done.returncode == 1
+    assert "VENDOR_REJECTED" in done.stdout
+
+
+def test_a_refused_upload_is_exit_code_1_and_one_sentence(stack: Stack, tmp_path: Path) -> None:
+    bad = tmp_path / "notes.wav"
+    bad.write_text("these are notes")
+    done = clonepipe("clone", bad, "--name", "Anna", **at(stack))
+    assert done.returncode == 1
+    assert "notes.wav" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_waiting_has_an_end(stack: Stack) -> None:
+    done = clonepipe("clone", CLEAN_SPEECH, "--name", "slow", "--wait", "--timeout", "0.5", **at(stack))
+    assert done.returncode == 3
+
+
+def test_a_service_that_is_not_there_is_exit_code_2(tmp_path: Path) -> None:
+    done = clonepipe("status", "vc_x", api_url="http://127.0.0.1:9", api_key="x" * 20, data_dir=tmp_path)
+    assert done.returncode == 2
+    assert "clonepipe up" in done.stderr
+
+
+def test_no_key_is_exit_code_2(tmp_path: Path) -> None:
+    done = clonepipe("status", "vc_x", data_dir=tmp_path)
+    assert done.returncode == 2
+    assert "CLONEPIPE_API_KEY" in done.stderr
+
+
+def test_accounts_and_keys_are_made_on_the_command_line(stack: Stack) -> None:
+    account_id = clonepipe("accounts", "create", data_dir=stack.folder).stdout.strip()
+    made = clonepipe(
+        "keys", "create", "--name", "ci", "--account", account_id, "--scope", "voice:read", "--json",
+        data_dir=stack.folder,
+    )  # fmt: skip
+    key = json.loads(made.stdout)["key"]
+    listing = stack.client.get("/voice-clones", headers={"x-api-key": key}).json()
+    assert listing["data"]["total"] == 0
+    assert stack.client.delete("/voice-clones/vc_x", headers={"x-api-key": key}).status_code == 403
+    wrong = clonepipe("keys", "create", "--name", "x", "--scope", "voice:everything", data_dir=stack.folder)
+    assert wrong.returncode == 1
+    assert "voice:everything" in wrong.stderr
+
+
+def test_the_demo_ends_ready() -> None:
+    done = clonepipe("demo")
+    assert done.returncode == 0, done.stderr
+    assert "ready (100 %)" in done.stdout
+    assert "gate" in done.stdout
+
+
+def test_a_busy_port_is_said_at_once(stack: Stack, tmp_path: Path) -> None:
+    port = stack.url.rpartition(":")[2]
+    done = clonepipe("up", port=port, data_dir=tmp_path)
+    assert done.returncode == 2
+    assert f"Port {port}" in done.stderr
