@@ -15,7 +15,6 @@
     │   ├── NotFound                 NOT_FOUND                    404
     │   ├── MethodNotAllowed         METHOD_NOT_ALLOWED           405
     │   ├── UploadTimeout            UPLOAD_TIMEOUT               408
-    │   ├── JobInProgress            JOB_IN_PROGRESS              409
     │   └── CloneLimitExceeded       VOICE_CLONE_LIMIT_EXCEEDED   429
     ├── AudioError                   AUDIO_ERROR                  422
     │   ├── AudioUnreadable          AUDIO_UNREADABLE
@@ -38,7 +37,6 @@
     ├── SourceMissing                SOURCE_MISSING               500
     ├── DecoderLost                  DECODER_LOST                 500  retryable
     ├── WorkerLost                   WORKER_LOST                  500
-    ├── Canceled                     CANCELED                     409
     ├── ClaimLost                    CLAIM_LOST                   500  never leaves the worker
     └── SetupError                   SETUP                        500  told to the operator, exit code 2
 
@@ -145,12 +143,6 @@ class UploadTimeout(RequestError):
     """The upload stalled or was slower than the minimum rate; send it again."""
 
     code, status = "UPLOAD_TIMEOUT", 408
-
-
-class JobInProgress(RequestError):
-    """The clone has a job that is still running; wait for it or cancel it."""
-
-    code, status = "JOB_IN_PROGRESS", 409
 
 
 class CloneLimitExceeded(RequestError):
@@ -287,12 +279,6 @@ class WorkerLost(ServiceError):
     """The worker died on every attempt at this stage; a recording may be too much for it."""
 
     code = "WORKER_LOST"
-
-
-class Canceled(ServiceError):
-    """The job was canceled."""
-
-    code, status = "CANCELED", 409
 
 
 class ClaimLost(ServiceError):

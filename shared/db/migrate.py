@@ -15,7 +15,7 @@ _LOCK_NUMBER = 0x636C6F6E65  # any constant of our own: "clone"
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Apply the migrations that are missing. Two processes may do so at once: the second waits and has nothing to do."""
+    """Apply the migrations that are missing. Two processes may do so at once: the second waits, then finds it done."""
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
     with database.engine.execution_options(clonepipe_writing=True).begin() as connection:

@@ -8,15 +8,15 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from shared import claims, clones, jobs
 from shared.claims import Claim
 from shared.db.engine import Database
 from shared.db.models import Clone, Event, Job
-from shared.db.moment import db_now
 from shared.errors import ClaimLost, ServiceError, VendorUnavailable
-from shared.keys import MAIN_ACCOUNT, create_account
-from shared.states import JobKind, Outcome, Queue, Stage, Status, WaitingFor
+from shared.keys import MAIN_ACCOUNT
+from shared.states import JobKind, Outcome, Stage, Status, WaitingFor
 
 NewClone = Callable[..., tuple[str, str]]
 
@@ -47,7 +47,9 @@ def test_an_unknown_job_is_nobodys(database: Database) -> None:
     assert take(database, "job_never_was") is None
 
 
-def test_an_expired_lease_is_taken_over_and_the_old_holder_can_write_nothing(database: Database, new_clone: NewClone) -> None:
+def test_an_expired_lease_is_taken_over_and_the_old_holder_can_write_nothing(
+    database: Database, new_clone: NewClone
+) -> None:
     _, job_id = new_clone()
     old = must_take(database, job_id, lease_s=0.05)
     time.sleep(0.1)
@@ -75,9 +77,13 @@ def test_a_lost_claim_takes_its_whole_transaction_with_it(database: Database, ne
     claim = must_take(database, job_id)
     with database.write() as session:
         clones.delete(session, MAIN_ACCOUNT, clone_id)
-    with pytest.raises(ClaimLost), database.write() as session:
+
+    def write_like_a_zombie(session: Session) -> None:
         session.execute(update(Clone).where(Clone.id == clone_id).values(vendor_voice_id="ghost"))
         claims.finish(session, claim, vendor_voice_id="ghost")
+
+    with pytest.raises(ClaimLost), database.write() as session:
+        write_like_a_zombie(session)
     with database.read() as session:
         assert session.get_one(Clone, clone_id).vendor_voice_id is None
 
@@ -180,7 +186,11 @@ def test_a_failed_create_says_why_on_the_clone(database: Database, new_clone: Ne
         claims.fail(session, claim, VendorUnavailable("gone for good"))
     with database.read() as session:
         clone = session.get_one(Clone, clone_id)
-    assert (clone.status, clone.error_code, clone.error_message) == (Status.FAILED, "VENDOR_UNAVAILABLE", "gone for good")
+    assert (clone.status, clone.error_code, clone.error_message) == (
+        Status.FAILED,
+        "VENDOR_UNAVAILABLE",
+        "gone for good",
+    )
 
 
 def test_a_clone_has_one_live_job(database: Database, new_clone: NewClone) -> None:
@@ -200,67 +210,6 @@ def test_events_count_without_gaps_while_many_write(database: Database, new_clon
         seqs = session.scalars(select(Event.seq).where(Event.clone_id == clone_id).order_by(Event.seq)).all()
         assert list(seqs) == [1, 2, 3, 4]
         assert session.get_one(Clone, clone_id).seq == 4
-
-
-def announce(database: Database, queue: Queue = Queue.AUDIO) -> list[str]:
-    with database.write() as session:
-        return jobs.announce_due(session, queue)
-
-
-def make_announceable(database: Database) -> None:
-    with database.write() as session:
-        session.execute(update(Job).values(announce_at=db_now(-1)))
-
-
-def test_the_window_is_shared_round_robin_by_account(database: Database, new_clone: NewClone) -> None:
-    with database.write() as session:
-        small = create_account(session)
-    for _ in range(60):
-        new_clone()
-    theirs = {new_clone(small)[1] for _ in range(5)}
-    make_announceable(database)
-    chosen = announce(database)
-    assert len(chosen) == jobs.SMALLEST_WINDOW
-    assert theirs <= set(chosen[:10])
-
-
-def test_the_window_does_not_overflow_and_reopens_as_jobs_are_claimed(database: Database, new_clone: NewClone) -> None:
-    for _ in range(jobs.SMALLEST_WINDOW + 8):
-        new_clone()
-    make_announceable(database)
-    first = announce(database)
-    assert announce(database) == []
-    for job_id in first[:3]:
-        must_take(database, job_id)
-    assert len(announce(database)) == 3
-
-
-def test_what_nobody_claimed_is_announced_again(database: Database, new_clone: NewClone) -> None:
-    _, job_id = new_clone()
-    make_announceable(database)
-    assert announce(database) == [job_id]
-    assert announce(database) == []
-    make_announceable(database)
-    assert announce(database) == [job_id]
-    row = job_row(database, job_id)
-    assert row.announcements == 2
-
-
-def test_a_broker_without_memory_has_everything_announced_again(database: Database, new_clone: NewClone) -> None:
-    _, job_id = new_clone()
-    make_announceable(database)
-    announce(database)
-    with database.write() as session:
-        jobs.forget_announcements(session)
-    assert announce(database) == [job_id]
-
-
-def test_live_workers_widen_the_window(database: Database) -> None:
-    with database.write() as session:
-        jobs.note_presence(session, "one", [Queue.AUDIO], 30)
-        jobs.note_presence(session, "two", [Queue.AUDIO, Queue.VENDOR], 10)
-        assert jobs.window(session, Queue.AUDIO) == 80
-        assert jobs.window(session, Queue.VENDOR) == jobs.SMALLEST_WINDOW
 
 
 def test_deleting_takes_the_job_over(database: Database, new_clone: NewClone) -> None:
@@ -286,7 +235,9 @@ def _claim_all(url: str, job_ids: list[str], results: "multiprocessing.Queue[lis
     database.dispose()
 
 
-def test_eight_processes_claim_every_job_exactly_once(database: Database, database_url: str, new_clone: NewClone) -> None:
+def test_eight_processes_claim_every_job_exactly_once(
+    database: Database, database_url: str, new_clone: NewClone
+) -> None:
     job_ids = [new_clone()[1] for _ in range(40)]
     context = multiprocessing.get_context("spawn")
     results: multiprocessing.Queue[list[str]] = context.Queue()

@@ -98,7 +98,9 @@ def test_twenty_concurrent_creates_at_four_of_five_make_exactly_one(database: Da
         assert session.scalar(select(func.count()).select_from(Clone)) == 5
 
 
-def test_a_deleted_clone_is_gone_at_once_and_its_slot_when_it_is_erased(database: Database, new_clone: NewClone) -> None:
+def test_a_deleted_clone_is_gone_at_once_and_its_slot_when_it_is_erased(
+    database: Database, new_clone: NewClone
+) -> None:
     clone_id, _ = new_clone()
     with database.write() as session:
         erase_id = clones.delete(session, MAIN_ACCOUNT, clone_id)

@@ -126,7 +126,9 @@ def test_a_kill_of_everything_leaves_no_orphan_and_loses_no_job(tmp_path: Path) 
     children = psutil.Process(first.process.pid).children(recursive=True)
     assert len(children) >= 5
     first.end(signal.SIGKILL)
-    assert until(lambda: all(is_gone(child.pid) for child in children), 15), [child for child in children if not is_gone(child.pid)]
+    assert until(lambda: all(is_gone(child.pid) for child in children), 15), [
+        child for child in children if not is_gone(child.pid)
+    ]
     second = start(tmp_path, {"sandbox_training_s": 3})
     try:
         all_ready(second, [voice_id], within_s=LEASE_S + SLACK_S)

@@ -59,9 +59,7 @@ class Workshop:
         preparation = {"container": "flac", "duration_s": 2.0}
         with self.database.write() as session:
             session.execute(
-                update(Sample)
-                .where(Sample.id == sample.id)
-                .values(prepared_key=prepared_key, preparation=preparation)
+                update(Sample).where(Sample.id == sample.id).values(prepared_key=prepared_key, preparation=preparation)
             )
 
     def work(self, job_id: str) -> None:

@@ -1,4 +1,4 @@
-"""The application over a real database of each kind and a real folder; the broker is absent, as it may be at any time."""
+"""The application over a real database of each kind and a real folder; the broker is absent, as it may be."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

@@ -22,7 +22,11 @@ def test_the_list_is_newest_first_and_carries_the_newest_status(door: Door) -> N
     body = door.client.get(CLONES, params={"limit": 2}).json()
     assert [clone["voiceId"] for clone in body["data"]["voiceClones"]] == made[:0:-1]
     assert body["data"]["total"] == 3
-    assert (body["data"]["status"], body["data"]["training_progress"], body["data"]["error_message"]) == ("processing", 0, None)
+    assert (body["data"]["status"], body["data"]["training_progress"], body["data"]["error_message"]) == (
+        "processing",
+        0,
+        None,
+    )
     rest = door.client.get(CLONES, params={"limit": 2, "offset": 2}).json()["data"]
     assert [clone["voiceId"] for clone in rest["voiceClones"]] == made[:1]
     assert rest["status"] == "processing"
@@ -88,10 +92,17 @@ def test_a_ready_clone_says_100_and_no_other_does(door: Door) -> None:
         session.execute(update(Job).values(outcome=Outcome.DONE))
         session.execute(update(Clone).values(status=Status.READY, vendor_voice_id="v"))
     data = door.client.get(f"{CLONES}/{voice_id}").json()["data"]
-    assert (data["training_progress"], data["isTerminal"], data["vendorVoiceId"], data["stage"]) == (100, True, "v", None)
+    assert (data["training_progress"], data["isTerminal"], data["vendorVoiceId"], data["stage"]) == (
+        100,
+        True,
+        "v",
+        None,
+    )
 
 
-@pytest.mark.parametrize("headers", [{"authorization": ""}, {"authorization": "Bearer nonsense"}, {"authorization": "Basic x"}])
+@pytest.mark.parametrize(
+    "headers", [{"authorization": ""}, {"authorization": "Bearer nonsense"}, {"authorization": "Basic x"}]
+)
 def test_without_a_known_key_it_is_401(door: Door, headers: dict[str, str]) -> None:
     for method, path in (("GET", CLONES), ("POST", CLONES), ("DELETE", f"{CLONES}/vc_x")):
         answer = door.client.request(method, path, headers=headers)
@@ -129,7 +140,9 @@ def test_another_accounts_clone_is_404_everywhere(door: Door) -> None:
         foreign = door.client.request(method, f"{CLONES}/{voice_id}{tail}", headers=stranger)
         missing = door.client.request(method, f"{CLONES}/vc_000000000000000000000000{tail}", headers=stranger)
         assert foreign.status_code == missing.status_code == 404
-        assert foreign.json()["message"].replace(voice_id, "X") == missing.json()["message"].replace("vc_" + "0" * 24, "X")
+        assert foreign.json()["message"].replace(voice_id, "X") == missing.json()["message"].replace(
+            "vc_" + "0" * 24, "X"
+        )
     assert door.client.patch(f"{CLONES}/{voice_id}", json={"name": "x"}, headers=stranger).status_code == 404
     assert door.client.get(CLONES, headers=stranger).json()["data"]["total"] == 0
 

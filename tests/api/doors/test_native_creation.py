@@ -10,7 +10,9 @@ from sqlalchemy import func, select
 from shared.db.models import Clone, Event, Job, Sample
 from tests.api.doors.conftest import SPEECH, Door
 
-WAV = b"RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x80\x3e\x00\x00\x02\x00\x10\x00data\x00\x00\x00\x00"
+WAV = bytes.fromhex(
+    "52494646 24000000 57415645 666d7420 10000000 01000100 401f0000 803e0000 02001000 64617461 00000000"
+)
 
 
 def nothing_is_left(door: Door) -> bool:
@@ -48,7 +50,11 @@ def test_the_bytes_that_are_stored_are_the_bytes_that_were_sent(door: Door) -> N
         sample = session.scalars(select(Sample)).one()
     stored = b"".join(door.services.storage.read(sample.object_key))
     assert stored == SPEECH
-    assert (sample.sha256, sample.size_bytes, sample.filename) == (hashlib.sha256(SPEECH).hexdigest(), len(SPEECH), "anna.flac")
+    assert (sample.sha256, sample.size_bytes, sample.filename) == (
+        hashlib.sha256(SPEECH).hexdigest(),
+        len(SPEECH),
+        "anna.flac",
+    )
     assert voice_id in sample.object_key
 
 
@@ -76,21 +82,65 @@ REFUSALS: list[tuple[str, dict[str, Any], int, str, str]] = [
     ("empty file", {"files": [("a.flac", b"")], "name": "A"}, 400, "EMPTY_FILE", "a.flac"),
     ("text", {"files": [("a.wav", b"hello " * 100)], "name": "A"}, 400, "INVALID_FILE_FORMAT", "a.wav"),
     ("html", {"files": [("b.wav", b"<html><body>")], "name": "A"}, 400, "INVALID_FILE_FORMAT", "b.wav"),
-    ("good, then bad", {"files": [("a.flac", SPEECH), ("b.wav", b"no")], "name": "A"}, 400, "INVALID_FILE_FORMAT", "b.wav"),
+    (
+        "good, then bad",
+        {"files": [("a.flac", SPEECH), ("b.wav", b"no")], "name": "A"},
+        400,
+        "INVALID_FILE_FORMAT",
+        "b.wav",
+    ),
     ("same twice", {"files": [("a.flac", SPEECH), ("b.flac", SPEECH)], "name": "A"}, 400, "DUPLICATE_FILE", "b.flac"),
-    ("eleven", {"files": [(f"{n}.wav", WAV + bytes([n])) for n in range(11)], "name": "A"}, 400, "TOO_MANY_FILES", "10"),
+    (
+        "eleven",
+        {"files": [(f"{n}.wav", WAV + bytes([n])) for n in range(11)], "name": "A"},
+        400,
+        "TOO_MANY_FILES",
+        "10",
+    ),
     ("vendor", {"files": [("a.flac", SPEECH)], "name": "A", "vendor": "nobody"}, 400, "INVALID_FIELD", "sandbox"),
-    ("engine", {"files": [("a.flac", SPEECH)], "name": "A", "vendor": "sandbox", "engine": "x"}, 400, "INVALID_FIELD", "default"),
-    ("denoise", {"files": [("a.flac", SPEECH)], "name": "A", "denoise": "maybe"}, 400, "INVALID_FIELD", "auto, on, off"),
+    (
+        "engine",
+        {"files": [("a.flac", SPEECH)], "name": "A", "vendor": "sandbox", "engine": "x"},
+        400,
+        "INVALID_FIELD",
+        "default",
+    ),
+    (
+        "denoise",
+        {"files": [("a.flac", SPEECH)], "name": "A", "denoise": "maybe"},
+        400,
+        "INVALID_FIELD",
+        "auto, on, off",
+    ),
     ("labels", {"files": [("a.flac", SPEECH)], "name": "A", "labels": "[1]"}, 400, "INVALID_FIELD", "labels"),
-    ("labels nan", {"files": [("a.flac", SPEECH)], "name": "A", "labels": '{"a": NaN}'}, 400, "INVALID_FIELD", "labels"),
-    ("language", {"files": [("a.flac", SPEECH)], "name": "A", "language": "english please"}, 400, "INVALID_FIELD", "pt-BR"),
+    (
+        "labels nan",
+        {"files": [("a.flac", SPEECH)], "name": "A", "labels": '{"a": NaN}'},
+        400,
+        "INVALID_FIELD",
+        "labels",
+    ),
+    (
+        "language",
+        {"files": [("a.flac", SPEECH)], "name": "A", "language": "english please"},
+        400,
+        "INVALID_FIELD",
+        "pt-BR",
+    ),
     ("callback", {"files": [("a.flac", SPEECH)], "name": "A", "callback_url": "ftp://x"}, 400, "INVALID_FIELD", "http"),
-    ("callback user", {"files": [("a.flac", SPEECH)], "name": "A", "callback_url": "http://u:p@x/"}, 400, "INVALID_FIELD", "http"),
+    (
+        "callback user",
+        {"files": [("a.flac", SPEECH)], "name": "A", "callback_url": "http://u:p@x/"},
+        400,
+        "INVALID_FIELD",
+        "http",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("request_", "status", "code", "word"), [r[1:] for r in REFUSALS], ids=[r[0] for r in REFUSALS])
+@pytest.mark.parametrize(
+    ("request_", "status", "code", "word"), [r[1:] for r in REFUSALS], ids=[r[0] for r in REFUSALS]
+)
 def test_a_refusal_says_what_was_wrong_and_leaves_nothing(
     door: Door, request_: dict[str, Any], status: int, code: str, word: str
 ) -> None:
