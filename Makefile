@@ -54,7 +54,7 @@ docs-check: dev ## Fail if the README's generated parts are out of date
 	@$(BIN)/python -m tests.house.readme
 
 test: dev ## Run the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: lint types imports docs-check test ## What CI runs
 

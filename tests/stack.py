@@ -16,13 +16,16 @@ from typing import Any
 
 import httpx
 import psutil
+import redis
 
 from api.client import KEY_FILE
 from api.listener import bind
 from shared.broker import find_server
-from shared.storage.folder import FolderStorage
+from shared.settings import Settings
+from shared.storage import open_storage
 from shared.vendors.sandbox import Sandbox
 from tests.processes import until
+from tests.profiles import LAPTOP, Profile
 
 CLEAN_SPEECH = Path(__file__).parent / "fixtures" / "audio" / "clean_speech.flac"
 START_S = 60.0
@@ -36,6 +39,8 @@ class Stack:
     folder: Path
     url: str
     process: subprocess.Popen[bytes]
+    settings: Settings
+    profile: Profile = LAPTOP
     _client: httpx.Client | None = field(default=None)
 
     @property
@@ -63,8 +68,15 @@ class Stack:
             if self.process.poll() is None:
                 self.process.kill()
 
+    @property
+    def broker(self) -> redis.Redis:
+        return self.profile.broker_client(self.folder)
+
     def pid(self, child: str) -> int:
         """Return the process id of a child by its name in the supervisor's list."""
+        if child == "broker" and self.profile.broker is not None:
+            assert self.profile.broker.process is not None
+            return self.profile.broker.process.pid
         for process in psutil.Process(self.process.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 if _is(child, process.cmdline()):
@@ -72,9 +84,12 @@ class Stack:
         raise LookupError(child)
 
     def kill(self, child: str) -> int:
-        """Kill -9 a child; return the process id that it had."""
+        """Kill -9 a child; return the process id that it had. A broker of others is started anew by those others."""
         pid = self.pid(child)
         os.kill(pid, signal.SIGKILL)
+        if child == "broker" and self.profile.broker is not None:
+            self.profile.broker.stop()
+            self.profile.broker.start()
         return pid
 
     def upload(self, name: str = "Anna", file: Path = CLEAN_SPEECH, **fields: str) -> httpx.Response:
@@ -106,7 +121,7 @@ class Stack:
 
     def ledger(self) -> tuple[str, ...]:
         """Return every voice at the sandbox vendor."""
-        return Sandbox(FolderStorage(self.folder / "storage"), 0).ledger()
+        return Sandbox(open_storage(self.settings), 0).ledger()
 
     def log(self) -> str:
         lines = (self.folder / "log").read_text(errors="replace").splitlines()
@@ -114,32 +129,33 @@ class Stack:
 
 
 @contextmanager
-def running_stack(**settings: object) -> Iterator[Stack]:
+def running_stack(profile: Profile = LAPTOP, **settings: object) -> Iterator[Stack]:
     """Run `clonepipe up` in a new folder; stop it with Ctrl-C at the end and see that it obeys."""
     with tempfile.TemporaryDirectory(prefix="stack-") as folder:
-        stack = start(Path(folder), settings)
+        stack = start(Path(folder), settings, profile)
         try:
             yield stack
         finally:
             stack.end(signal.SIGINT)
 
 
-def start(folder: Path, settings: Mapping[str, object]) -> Stack:
+def start(folder: Path, settings: Mapping[str, object], profile: Profile = LAPTOP) -> Stack:
     """Start a service with its data in `folder` and wait until it takes work."""
     with bind("127.0.0.1", 0) as probe:
         port = probe.getsockname()[1]
     chosen: dict[str, object] = {
         "data_dir": folder, "port": port, "lease_s": LEASE_S, "sandbox_training_s": 0.5, "max_clones_per_user": 0,
-        **settings,
+        **profile.settings, **settings,
     }  # fmt: skip
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CLONEPIPE_")}
+    environment |= profile.environment
     environment |= {f"CLONEPIPE_{name.upper()}": str(value) for name, value in chosen.items()}
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "api", "up"], env=environment, stdin=subprocess.DEVNULL, stdout=log,
             stderr=log, start_new_session=True,
         )  # fmt: skip
-    stack = Stack(folder, f"http://127.0.0.1:{port}", process)
+    stack = Stack(folder, f"http://127.0.0.1:{port}", process, Settings(**chosen), profile)  # type: ignore[arg-type]
     assert until(lambda: _is_ready(stack), START_S), stack.log()
     return stack
 

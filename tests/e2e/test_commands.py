@@ -12,8 +12,6 @@ import pytest
 
 from tests.stack import CLEAN_SPEECH, Stack, running_stack
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 HOUSE = Path(__file__).parents[2]
 CLONEPIPE = Path(sys.executable).with_name("clonepipe")
 

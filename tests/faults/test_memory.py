@@ -8,7 +8,7 @@ import pytest
 
 from tests.stack import running_stack
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.faults
 
 FILES, FILE_BYTES, ALLOWED_MB = 10, 50_000_000, 48
 _BLOCK = 1 << 16
