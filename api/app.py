@@ -11,6 +11,7 @@ from api import docs, health
 from api.doors import native
 from api.envelope import refusal
 from api.intake.buffers import BufferPool
+from api.intake.draining import BodyWatch
 from api.requests import RequestIds
 from shared import log
 from shared.doorbell import BackgroundBell
@@ -29,6 +30,7 @@ def create_app(services: Services, doorbell: BackgroundBell) -> FastAPI:
     app.state.buffers = BufferPool(services.settings.upload_buffers, PART_BYTES)
     app.include_router(native.router)
     app.router.routes.extend([*health.ROUTES, *docs.ROUTES])
+    app.add_middleware(BodyWatch)
     app.add_middleware(RequestIds)
     app.add_exception_handler(ServiceError, _named)
     app.add_exception_handler(RequestValidationError, _invalid)
