@@ -15,6 +15,7 @@ from api.client import Client
 from api.commands.outcome import EXIT_FAILED, EXIT_WAITED, outcome_table
 from shared.errors import SetupError
 from shared.settings import settings
+from shared.states import SPAN_OF, Stage
 
 _POLL_S: Final = 0.3
 
@@ -75,14 +76,15 @@ def run(
 
 def _bars(console: Console, *, hidden: bool) -> Progress:
     return Progress(
-        TextColumn("{task.description:<26}"), BarColumn(bar_width=32), TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[note]}"), TimeElapsedColumn(), console=console, disable=hidden,
+        TextColumn("{task.description:<9}"), BarColumn(bar_width=40), TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(), TextColumn("[dim]{task.fields[note]}"), console=console, disable=hidden,
     )  # fmt: skip
 
 
 def _upload(client: Client, files: list[Path], fields: Mapping[str, str], bars: Progress) -> dict[str, Any]:
     total_bytes = sum(path.stat().st_size for path in files)
-    bar = bars.add_task(f"upload {len(files)} file{'s' * (len(files) > 1)}", total=max(1, total_bytes), note="")
+    note = f"{len(files)} file{'s' * (len(files) > 1)}, {total_bytes / 1e6:.1f} MB"
+    bar = bars.add_task("upload", total=max(1, total_bytes), note=note)
     created = client.create(files, fields, lambda sent_bytes: bars.update(bar, completed=min(sent_bytes, total_bytes)))
     bars.update(bar, completed=max(1, total_bytes))
     return created
@@ -90,20 +92,39 @@ def _upload(client: Client, files: list[Path], fields: Mapping[str, str], bars: 
 
 def watch(client: Client, voice_id: str, bars: Progress, *, timeout_s: float) -> dict[str, Any]:
     """Follow a clone to its end, or until the time is up."""
-    bar = bars.add_task("clone", total=100, note="")
+    stages = _StageBars(bars)
     deadline_s = time.monotonic() + timeout_s if timeout_s else float("inf")
-    told: tuple[Any, ...] = ()
     while True:
         clone = _patiently(client, voice_id, deadline_s)
-        stage = clone["stage"] or clone["status"]
-        note = f"waiting for {clone['waitingFor']}" if clone["waitingFor"] else ""
-        bars.update(bar, completed=clone["training_progress"], description=f"clone: {stage}", note=note)
-        if bars.disable and told != (stage, clone["training_progress"]):
-            told = (stage, clone["training_progress"])
-            typer.echo(f"{stage} {clone['training_progress']} %", err=True)
+        stages.show(clone)
         if clone["isTerminal"] or time.monotonic() > deadline_s:
             return clone
         time.sleep(_POLL_S)
+
+
+class _StageBars:
+    """One bar a stage, each begun when its stage is; plain lines where nobody looks."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._ids = {stage: bars.add_task(stage, total=1.0, start=False, note="") for stage in Stage}
+        self._told: tuple[Any, ...] = ()
+
+    def show(self, clone: Mapping[str, Any]) -> None:
+        """Bring the bars to where the clone is."""
+        now, done = clone["stage"], clone["training_progress"]
+        if self._bars.disable and self._told != (now, done):
+            self._told = (now, done)
+            typer.echo(f"{now or clone['status']} {done} %", err=True)
+        for stage, bar in self._ids.items():
+            first, last = SPAN_OF[stage]
+            fraction = 1.0 if clone["status"] == "ready" else min(max((done - first) / (last - first), 0.0), 1.0)
+            if fraction > 0 or now == stage:
+                self._bars.start_task(bar)
+            note = f"waiting for {clone['waitingFor']}" if clone["waitingFor"] and now == stage else ""
+            self._bars.update(bar, completed=fraction, note=note)
+            if fraction == 1.0:
+                self._bars.stop_task(bar)
 
 
 def _patiently(client: Client, voice_id: str, deadline_s: float) -> dict[str, Any]:

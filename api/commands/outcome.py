@@ -48,8 +48,8 @@ def _sound_table(samples: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(
         title="What was done to the sound", title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0)
     )
-    for column in ("recording", "uploaded", "sent", "noise", "loudness", "treatments"):
-        table.add_column(column, header_style="dim", overflow="fold")
+    for column in ("recording", "uploaded", "sent", "SNR", "LUFS", "treatments"):
+        table.add_column(column, header_style="dim", overflow="fold", min_width=len(column))
     for sample in samples:
         table.add_row(*_sound_row(sample))
     return table
@@ -59,22 +59,18 @@ def _sound_row(sample: Mapping[str, Any]) -> tuple[str, ...]:
     before, after = sample["before"], sample["after"]
     if before is None:
         return sample["filename"], sample["format"], "", "", "", "not inspected"
-    uploaded = f"{before['duration_s']:.1f} s {sample['format']} {before['rate_hz'] / 1000:g} kHz x{before['channels']}"
+    uploaded = f"{before['duration_s']:.1f} s {sample['format']} {before['rate_hz'] / 1000:g} kHz"
     if after is None:
-        return sample["filename"], uploaded, "", _db(before["snr_db"]), "", "not sent"
+        return sample["filename"], uploaded, "", _rounded(before["snr_db"]), "", "not sent"
     return (
         sample["filename"],
         uploaded,
         f"{after['duration_s']:.1f} s {after['container']} {after['rate_hz'] / 1000:g} kHz",
-        f"{_db(after['snr_before_db'])} -> {_db(after['snr_after_db'])}",
-        f"{_lufs(before['loudness_lufs'])} -> {_lufs(after['loudness_lufs'])}",
+        f"{_rounded(after['snr_before_db'])} → {_rounded(after['snr_after_db'])} dB",
+        f"{_rounded(before['loudness_lufs'])} → {_rounded(after['loudness_lufs'])}",
         ", ".join(step["name"] for step in after["recipe"]) or "none",
     )
 
 
-def _db(value: float | None) -> str:
-    return "?" if value is None else f"{value:.0f} dB SNR"
-
-
-def _lufs(value: float | None) -> str:
-    return "?" if value is None else f"{value:.1f} LUFS"
+def _rounded(value: float | None) -> str:
+    return "?" if value is None else f"{value:.0f}"

@@ -61,10 +61,12 @@ def _children(chosen: Settings, listener: socket.socket) -> list[ChildSpec]:
         broker = EmbeddedBroker(chosen.data_dir)
         children.append(ChildSpec("broker", broker.command()))
     descriptor = listener.fileno()
+    # A child writes into our pipe and cannot see that a person reads along.
+    words = {"CLONEPIPE_LOG_FORMAT": "console"} if chosen.log_format == "auto" and sys.stdout.isatty() else {}
     children += [
-        ChildSpec("api", (*python, "api", "api", "--fd", str(descriptor)), pass_fds=(descriptor,)),
-        ChildSpec("relay", (*python, "worker.relay")),
-        ChildSpec("worker", (*python, "worker")),
+        ChildSpec("api", (*python, "api", "api", "--fd", str(descriptor)), words, (descriptor,)),
+        ChildSpec("relay", (*python, "worker.relay"), words),
+        ChildSpec("worker", (*python, "worker"), words),
     ]
     return children
 
