@@ -1,0 +1,70 @@
+"""Leases are renewed while a stage runs, and given up for lost when somebody else has the job."""
+
+from datetime import timedelta
+
+from sqlalchemy import select, update
+
+from shared import claims, jobs
+from shared.claims import Claim
+from shared.db.models import Job, WorkerPresence
+from shared.states import Queue
+from tests.processes import until
+from tests.worker.conftest import Workshop
+from worker.heart import Heart
+
+LEASE_S = 0.6
+
+
+def beating(workshop: Workshop) -> Heart:
+    heart = Heart(workshop.database, owner="test", queues=frozenset({Queue.AUDIO}), slots=3, lease_s=LEASE_S)
+    heart.start()
+    return heart
+
+
+def take(workshop: Workshop) -> Claim:
+    _, job_id = workshop.order()
+    with workshop.database.write() as session:
+        claim = claims.take(session, job_id, owner="test", lease_s=LEASE_S)
+    assert claim is not None
+    return claim
+
+
+def test_a_held_job_outlives_its_lease_many_times(workshop: Workshop) -> None:
+    claim = take(workshop)
+    first = workshop.job(claim.job_id).lease_until
+    assert first is not None
+    with beating(workshop).hold(claim) as hold:
+        assert until(lambda: (workshop.job(claim.job_id).lease_until or first) - first > timedelta(seconds=3 * LEASE_S))
+        assert not hold.lost.is_set()
+
+
+def test_a_job_that_is_let_go_is_not_renewed(workshop: Workshop) -> None:
+    claim = take(workshop)
+    heart = beating(workshop)
+    with heart.hold(claim):
+        pass
+
+    def is_runnable() -> bool:
+        with workshop.database.read() as session:
+            return session.scalars(select(Job.id).where(*jobs.runnable())).all() == [claim.job_id]
+
+    assert until(is_runnable, 5 * LEASE_S)
+
+
+def test_a_fence_that_was_raised_is_noticed(workshop: Workshop) -> None:
+    claim = take(workshop)
+    with beating(workshop).hold(claim) as hold:
+        with workshop.database.write() as session:
+            session.execute(update(Job).values(fence=Job.fence + 1))
+        assert hold.lost.wait(5)
+
+
+def test_the_worker_says_that_it_is_there(workshop: Workshop) -> None:
+    beating(workshop)
+
+    def present() -> bool:
+        with workshop.database.read() as session:
+            worker = session.get(WorkerPresence, "test")
+            return worker is not None and (worker.queues, worker.slots) == (["audio"], 3)
+
+    assert until(present)

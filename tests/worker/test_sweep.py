@@ -1,0 +1,53 @@
+"""What a dead upload or a dead stage left behind is swept, and nothing else."""
+
+from datetime import UTC, datetime, timedelta
+
+from shared.storage.protocol import put
+from tests.worker.conftest import Workshop
+from worker.sweep import GRACE, sweep
+
+LATER = GRACE + timedelta(minutes=1)
+
+
+def today() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d}"
+
+
+def leave(workshop: Workshop, key: str) -> None:
+    put(workshop.bench.services.storage, key, b"left behind")
+
+
+def keys(workshop: Workshop) -> set[str]:
+    return {stored.key for stored in workshop.bench.services.storage.list("samples/")}
+
+
+def test_an_object_that_no_row_knows_is_swept_after_the_grace(workshop: Workshop) -> None:
+    orphan = f"samples/{today()}/acc_main/vc_gone/smp_gone/original"
+    leave(workshop, orphan)
+    assert sweep(workshop.bench.services) == 0
+    assert keys(workshop) == {orphan}
+    assert sweep(workshop.bench.services, now=datetime.now(UTC) + LATER) == 1
+    assert keys(workshop) == set()
+
+
+def test_what_a_row_knows_stays(workshop: Workshop) -> None:
+    workshop.order()
+    kept = keys(workshop)
+    assert len(kept) == 2
+    sweep(workshop.bench.services, now=datetime.now(UTC) + LATER)
+    assert keys(workshop) == kept
+
+
+def test_nothing_outside_the_dated_prefix_is_looked_at(workshop: Workshop) -> None:
+    leave(workshop, "sandbox/voices/m/sandbox.m.x.json")
+    leave(workshop, "samples/2001-01-01/acc_main/vc_old/smp_old/original")
+    assert sweep(workshop.bench.services, now=datetime.now(UTC) + LATER) == 0
+
+
+def test_an_upload_that_was_never_finished_is_aborted(workshop: Workshop) -> None:
+    storage = workshop.bench.services.storage
+    writer = storage.create(f"samples/{today()}/acc_main/vc_x/smp_x/original")
+    writer.write(b"half")
+    assert storage.sweep_unfinished(-1) == 1
+    assert keys(workshop) == set()
+    writer.abort()
