@@ -58,6 +58,9 @@ test: dev ## Run the tests
 
 check: lint types imports docs-check test ## What CI runs
 
+bench: dev ## Measure against named floors
+	@$(BIN)/python -m tests.bench
+
 lock: ## Resolve the lock files anew (needs uv)
 	@uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --only-binary :all: --custom-compile-command "make lock" pyproject.toml tests/build.in -o $(LOCK)
 	@uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --only-binary :all: --custom-compile-command "make lock" --group dev -c $(LOCK) -o $(DEV_LOCK)

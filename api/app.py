@@ -4,14 +4,16 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from api import docs, health
-from api.doors import native
+from api.doors import native, native_samples
 from api.envelope import refusal
+from api.head import HeadRequests
 from api.intake.buffers import BufferPool
 from api.intake.draining import BodyWatch
+from api.limits import RateLimitHeaders, RequestLimits
 from api.requests import RequestIds
 from shared import log
 from shared.doorbell import BackgroundBell
@@ -19,6 +21,8 @@ from shared.errors import InvalidField, MethodNotAllowed, NotFound, RequestError
 from shared.services import Services
 from shared.storage.protocol import PART_BYTES
 
+DOORS = (native.router, native_samples.router)
+_CLIENT_LEFT = 499  # nginx's number; nobody reads the answer, the log's line does
 _logger = log.get(__name__)
 
 
@@ -27,14 +31,20 @@ def create_app(services: Services, doorbell: BackgroundBell) -> FastAPI:
     app = FastAPI(title="clonepipe", version="2.0", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.services = services
     app.state.doorbell = doorbell
+    app.state.limits = RequestLimits(services.settings)
     app.state.buffers = BufferPool(services.settings.upload_buffers, PART_BYTES)
-    app.include_router(native.router)
+    for router in DOORS:
+        app.include_router(router)
+    docs.describe(app)
     app.router.routes.extend([*health.ROUTES, *docs.ROUTES])
+    app.add_middleware(HeadRequests)
     app.add_middleware(BodyWatch)
+    app.add_middleware(RateLimitHeaders)
     app.add_middleware(RequestIds)
     app.add_exception_handler(ServiceError, _named)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _left)
     app.add_exception_handler(Exception, _unforeseen)
     return app
 
@@ -71,11 +81,17 @@ def _allowed(request: Request) -> list[str]:
     """Return the methods of every route at this path; the framework names only those of the first."""
     found = {
         method
-        for route in native.router.routes
+        for router in DOORS
+        for route in router.routes
         if isinstance(route, APIRoute) and route.path_regex.match(request.url.path)
         for method in route.methods or ()
-    }
-    return sorted(found) or ["GET"]
+    } or {"GET"}
+    return sorted(found | {"HEAD"} if "GET" in found else found)
+
+
+async def _left(request: Request, error: Exception) -> Response:
+    # What it had sent is deleted by whoever was receiving it; the request's own line in the log says the rest.
+    return Response(status_code=_CLIENT_LEFT)
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:

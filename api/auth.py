@@ -1,9 +1,10 @@
-"""Who is asking, and may they: the API key of a request, its account and its scopes."""
+"""Who is asking, and may they: the API key of a request, its account, its scopes and how much it asked already."""
 
 from collections.abc import Callable
 
 from starlette.requests import Request
 
+from api.limits import RequestLimits
 from shared.errors import MissingScope, Unauthorized
 from shared.keys import Caller, Scope, find_caller
 from shared.services import Services
@@ -12,7 +13,7 @@ from shared.services import Services
 def requires(scope: Scope) -> Callable[[Request], Caller]:
     """Return a dependency that lets callers with `scope` through, before a byte of the body is read.
 
-    Raises: Unauthorized, MissingScope.
+    Raises: Unauthorized, MissingScope, RateLimited.
     """
 
     def check(request: Request) -> Caller:
@@ -34,10 +35,15 @@ def _caller(request: Request) -> Caller:
     if key is None:
         raise Unauthorized
     services: Services = request.app.state.services
+    limits: RequestLimits = request.app.state.limits
+    limits.check_address(request, key)
     with services.database.read() as session:
         caller = find_caller(session, key)
     if caller is None:
+        limits.count_wrong_key(request)
         raise Unauthorized("This API key is not known here, or was revoked. 'clonepipe keys create' makes a new one.")
+    limits.remember(key)
+    limits.count(request, caller)
     return caller
 
 

@@ -32,6 +32,7 @@ class ChildSpec:
     command: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     pass_fds: tuple[int, ...] = ()
+    hushed: tuple[str, ...] = ()  # lines that contain one of these are kept as last words, and shown to nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Child:
         finally:
             os.close(theirs)
         assert self._process.stdout is not None
-        self._reader = self._transcript.follow(self.name, self._process.stdout, self.last_words)
+        self._reader = self._transcript.follow(self.name, self._process.stdout, self.last_words, self._spec.hushed)
         return None
 
     @property

@@ -28,6 +28,8 @@ def main() -> None:
     """Run a command; an error that we name is a sentence on stderr and an exit code, not a trace."""
     try:
         app()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     except ServiceError as error:
         typer.secho(f"clonepipe: {error.message}", fg="red", err=True)
         raise SystemExit(2 if isinstance(error, SetupError) else 1) from None

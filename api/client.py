@@ -38,7 +38,10 @@ class Client:
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         """Open a client for the service that the settings describe. Raises: SetupError: when there is no key."""
-        return cls(settings.api_url or f"http://{settings.host}:{settings.port}", find_key(settings))
+        url = settings.api_url or f"http://{settings.host}:{settings.port}"
+        if not url.startswith(("http://", "https://")):
+            raise SetupError(f"CLONEPIPE_API_URL is '{url}'; it must begin with http:// or https://.")
+        return cls(url, find_key(settings))
 
     def create(self, files: Sequence[Path], fields: Mapping[str, str], sent: Callable[[int], None]) -> dict[str, Any]:
         """Upload recordings; `sent` is told how many bytes of them went out so far."""

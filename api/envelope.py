@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from api.intake.draining import DrainingResponse
-from shared.errors import MethodNotAllowed, ServiceError, Unauthorized, VendorRateLimited
+from shared.errors import MethodNotAllowed, RangeNotSatisfiable, ServiceError, Unauthorized
 
 VERSION: Final = "2.0"
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
@@ -58,6 +58,8 @@ def _headers(error: ServiceError) -> dict[str, str]:
         return {"www-authenticate": 'Bearer realm="clonepipe"'}
     if isinstance(error, MethodNotAllowed):
         return {"allow": ", ".join(error.details.get("allowed", ()))}
-    if isinstance(error, VendorRateLimited):
-        return {"retry-after": str(max(1, round(error.retry_after_s)))}
+    if isinstance(error, RangeNotSatisfiable):
+        return {"content-range": f"bytes */{error.details['size_bytes']}"}
+    if "retry_after_s" in error.details:
+        return {"retry-after": str(max(1, round(error.details["retry_after_s"])))}
     return {"retry-after": str(_RETRY_AFTER_S)} if error.status == 503 else {}

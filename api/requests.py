@@ -11,7 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import log
 
 _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_QUIET: Final = ("/livez", "/readyz", "/metrics")
+_POLLS: Final = ("GET", "HEAD")
+_SLOW_S: Final = 1.0
 _logger = log.get(__name__)
 
 
@@ -39,8 +40,10 @@ class RequestIds:
 
         with structlog.contextvars.bound_contextvars(request=request_id):
             await self._app(scope, receive, send_with_id)
-            if scope["path"] not in _QUIET:
-                took_ms = round((time.perf_counter() - began_s) * 1000, 1)
+            took_s = time.perf_counter() - began_s
+            # A poll that went well tells nobody anything, a thousand times an hour.
+            if scope["method"] not in _POLLS or status >= 400 or took_s > _SLOW_S:
+                took_ms = round(took_s * 1000, 1)
                 _logger.info("request", method=scope["method"], route=_route(scope), status=status, took_ms=took_ms)
 
 

@@ -45,10 +45,15 @@ class Transcript:
         except queue.Full:
             return
 
-    def follow(self, name: str, pipe: IO[bytes], last_words: deque[str]) -> threading.Thread:
-        """Copy a child's lines to the stream and to `last_words`, from a thread that ends with the pipe."""
+    def follow(
+        self, name: str, pipe: IO[bytes], last_words: deque[str], hushed: tuple[str, ...] = ()
+    ) -> threading.Thread:
+        """Copy a child's lines to the stream and to `last_words`, from a thread that ends with the pipe.
+
+        Lines that contain one of `hushed` go to `last_words` only.
+        """
         reader = threading.Thread(
-            target=self._read, args=(name, pipe, last_words), name=f"transcript-{name}", daemon=True
+            target=self._read, args=(name, pipe, last_words, hushed), name=f"transcript-{name}", daemon=True
         )
         reader.start()
         return reader
@@ -61,12 +66,13 @@ class Transcript:
             return
         self._writer.join(timeout_s)
 
-    def _read(self, name: str, pipe: IO[bytes], last_words: deque[str]) -> None:
+    def _read(self, name: str, pipe: IO[bytes], last_words: deque[str], hushed: tuple[str, ...]) -> None:
         with pipe:
             while line := pipe.readline(LINE_BYTES):
                 text = line.rstrip(b"\r\n")
                 last_words.append(text.decode(errors="replace"))
-                self._lines.put((name, text))
+                if not any(word in last_words[-1] for word in hushed):
+                    self._lines.put((name, text))
 
     def _write(self) -> None:
         is_open = True

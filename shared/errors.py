@@ -1,44 +1,27 @@
 """Every error that clonepipe names, in one tree. A door changes only the envelope, never the code.
 
-    ServiceError                     INTERNAL_ERROR               500
-    ├── RequestError                 INVALID_REQUEST              400
-    │   ├── MissingField             MISSING_FIELD                400
-    │   ├── InvalidField             INVALID_FIELD                400
-    │   ├── MalformedBody            MALFORMED_BODY               400
-    │   ├── InvalidFileFormat        INVALID_FILE_FORMAT          400
-    │   ├── EmptyFile                EMPTY_FILE                   400
-    │   ├── TooManyFiles             TOO_MANY_FILES               400
-    │   ├── DuplicateFile            DUPLICATE_FILE               400
-    │   ├── FileTooLarge             FILE_TOO_LARGE               413
-    │   ├── Unauthorized             UNAUTHORIZED                 401
-    │   ├── MissingScope             MISSING_SCOPE                403
-    │   ├── NotFound                 NOT_FOUND                    404
-    │   ├── MethodNotAllowed         METHOD_NOT_ALLOWED           405
-    │   ├── UploadTimeout            UPLOAD_TIMEOUT               408
-    │   └── CloneLimitExceeded       VOICE_CLONE_LIMIT_EXCEEDED   429
-    ├── AudioError                   AUDIO_ERROR                  422
-    │   ├── AudioUnreadable          AUDIO_UNREADABLE
-    │   ├── AudioTooShort            AUDIO_TOO_SHORT
-    │   ├── AudioTooLong             AUDIO_TOO_LONG
-    │   └── NoSpeech                 NO_SPEECH
-    ├── VendorError                  VENDOR_ERROR                 502
-    │   ├── VendorRejected           VENDOR_REJECTED
-    │   ├── VendorAuth               VENDOR_AUTH
-    │   ├── VendorQuota              VENDOR_QUOTA
-    │   ├── VendorRateLimited        VENDOR_RATE_LIMITED          503  retryable
-    │   ├── VendorUnavailable        VENDOR_UNAVAILABLE           503  retryable
-    │   ├── VendorProtocol           VENDOR_PROTOCOL
-    │   ├── UnknownOutcome           VENDOR_UNKNOWN_OUTCOME            retryable
-    │   ├── TrainingFailed           TRAINING_FAILED
-    │   └── TrainingOverdue          TRAINING_OVERDUE
-    ├── DatabaseUnavailable          DATABASE_UNAVAILABLE         503  retryable
-    ├── BrokerUnavailable            BROKER_UNAVAILABLE           503  retryable, never shown to a client
-    ├── StorageUnavailable           STORAGE_UNAVAILABLE          503  retryable
-    ├── SourceMissing                SOURCE_MISSING               500
-    ├── DecoderLost                  DECODER_LOST                 500  retryable
-    ├── WorkerLost                   WORKER_LOST                  500
-    ├── ClaimLost                    CLAIM_LOST                   500  never leaves the worker
-    └── SetupError                   SETUP                        500  told to the operator, exit code 2
+    ServiceError INTERNAL_ERROR 500
+    ├── RequestError INVALID_REQUEST 400
+    │   ├── 400  MissingField MISSING_FIELD, InvalidField INVALID_FIELD, MalformedBody MALFORMED_BODY,
+    │   │        InvalidFileFormat INVALID_FILE_FORMAT, EmptyFile EMPTY_FILE, TooManyFiles TOO_MANY_FILES,
+    │   │        DuplicateFile DUPLICATE_FILE
+    │   ├── 401  Unauthorized UNAUTHORIZED, 403  MissingScope MISSING_SCOPE, 404  NotFound NOT_FOUND,
+    │   │   405  MethodNotAllowed METHOD_NOT_ALLOWED, 408  UploadTimeout UPLOAD_TIMEOUT,
+    │   │   409  IdempotencyInFlight IDEMPOTENCY_IN_FLIGHT, 413  FileTooLarge FILE_TOO_LARGE,
+    │   │   416  RangeNotSatisfiable RANGE_NOT_SATISFIABLE, 422  IdempotencyKeyReused IDEMPOTENCY_KEY_REUSED
+    │   └── 429  RateLimited RATE_LIMIT_EXCEEDED, CloneLimitExceeded VOICE_CLONE_LIMIT_EXCEEDED
+    ├── AudioError AUDIO_ERROR 422
+    │   └── AudioUnreadable AUDIO_UNREADABLE, AudioTooShort AUDIO_TOO_SHORT, AudioTooLong AUDIO_TOO_LONG,
+    │       NoSpeech NO_SPEECH
+    ├── VendorError VENDOR_ERROR 502
+    │   ├── 502  VendorRejected VENDOR_REJECTED, VendorAuth VENDOR_AUTH, VendorQuota VENDOR_QUOTA,
+    │   │        VendorProtocol VENDOR_PROTOCOL, TrainingFailed TRAINING_FAILED, TrainingOverdue TRAINING_OVERDUE
+    │   └── retryable:  502  UnknownOutcome VENDOR_UNKNOWN_OUTCOME,
+    │       503  VendorRateLimited VENDOR_RATE_LIMITED, VendorUnavailable VENDOR_UNAVAILABLE
+    ├── 503  retryable: DatabaseUnavailable DATABASE_UNAVAILABLE, StorageUnavailable STORAGE_UNAVAILABLE,
+    │        BrokerUnavailable BROKER_UNAVAILABLE (never shown to a client)
+    └── 500  SourceMissing SOURCE_MISSING, WorkerLost WORKER_LOST, DecoderLost DECODER_LOST (retryable),
+             ClaimLost CLAIM_LOST (never leaves the worker), SetupError SETUP (told to the operator, exit code 2)
 
 The docstring of a class is its default message. `retryable` is the only thing the engine looks at to choose between
 another attempt and failure; `status` is what a door answers when the error reaches it.
@@ -143,6 +126,30 @@ class UploadTimeout(RequestError):
     """The upload stalled or was slower than the minimum rate; send it again."""
 
     code, status = "UPLOAD_TIMEOUT", 408
+
+
+class RangeNotSatisfiable(RequestError):
+    """The range that was asked for lies behind the end of the recording."""
+
+    code, status = "RANGE_NOT_SATISFIABLE", 416
+
+
+class IdempotencyInFlight(RequestError):
+    """Another request with this Idempotency-Key is under way."""
+
+    code, status = "IDEMPOTENCY_IN_FLIGHT", 409
+
+
+class IdempotencyKeyReused(RequestError):
+    """This Idempotency-Key was used for another content. A new request needs a new key."""
+
+    code, status = "IDEMPOTENCY_KEY_REUSED", 422
+
+
+class RateLimited(RequestError):
+    """Too many requests in a short time. Wait as long as Retry-After says."""
+
+    code, status = "RATE_LIMIT_EXCEEDED", 429
 
 
 class CloneLimitExceeded(RequestError):

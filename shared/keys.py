@@ -3,9 +3,9 @@
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -79,6 +79,45 @@ def create_key(
         )
     )  # fmt: skip
     return secret
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A key as an operator may see it: all but the key."""
+
+    id: str
+    name: str
+    account_id: str
+    scopes: tuple[str, ...]
+    hint: str
+    is_revoked: bool
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id, "name": self.name, "accountId": self.account_id, "scopes": list(self.scopes),
+            "hint": self.hint, "revoked": self.is_revoked,
+        }  # fmt: skip
+
+
+def list_keys(session: Session) -> tuple[KnownKey, ...]:
+    """Return every key, oldest first."""
+    rows = session.scalars(select(ApiKey).order_by(ApiKey.created_at, ApiKey.id))
+    return tuple(
+        KnownKey(row.id, row.name, row.account_id, tuple(row.scopes), row.hint, row.revoked_at is not None)
+        for row in rows
+    )
+
+
+def revoke(session: Session, key_id: str) -> None:
+    """Make a key stop working at once. Raises: NotFound."""
+    revoked = session.execute(
+        update(ApiKey)
+        .where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
+        .values(revoked_at=db_now())
+        .returning(ApiKey.id)
+    ).scalar_one_or_none()
+    if revoked is None:
+        raise NotFound(f"There is no working key '{key_id}'. 'clonepipe keys list' shows them.")
 
 
 def ensure_bootstrap(database: Database, key: str | None) -> None:

@@ -40,8 +40,9 @@ def configure(process: str, style: Literal["auto", "console", "json"] = "auto") 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    for talkative in ("celery", "kombu", "alembic", "httpx", "uvicorn"):
+    for talkative in ("celery", "kombu", "alembic", "httpx", "uvicorn", "botocore"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every malformed body; we answer it
     structlog.contextvars.bind_contextvars(process=process)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from shared.db.engine import Database
+from shared.errors import SetupError
 from shared.settings import Settings
 from shared.storage import open_storage
 from shared.storage.protocol import Storage
@@ -22,7 +23,10 @@ class Services:
     @classmethod
     def open(cls, settings: Settings) -> Self:
         """Open everything that the settings name; the broker is the doorbell's business. Raises: SetupError."""
-        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise SetupError(f"CLONEPIPE_DATA_DIR cannot be used: {error.strerror}.") from error
         storage = open_storage(settings)
         database = Database(settings.database_url, pool_size=max(10, settings.worker_threads + 4))
         return cls(settings, database, storage, open_vendors(settings, storage))

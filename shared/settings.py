@@ -8,8 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import SetupError
 
 EMBEDDED = "embedded"
 MIB = 1024 * 1024
@@ -18,7 +20,9 @@ MIB = 1024 * 1024
 class Settings(BaseSettings):
     """The settings of one process, read once. Field descriptions are the README's table."""
 
-    model_config = SettingsConfigDict(env_prefix="CLONEPIPE_", frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="CLONEPIPE_", frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     data_dir: Path = Field(
         Path("~/.clonepipe"), description="Folder of everything embedded: database, recordings, broker, key file"
@@ -63,6 +67,12 @@ class Settings(BaseSettings):
         description="`vendor/engine` for requests that name none; unset: the only configured vendor, else the sandbox",
     )
     max_clones_per_user: int = Field(5, ge=0, description="Clones an account may hold; 0 is no limit")
+    requests_per_minute_per_key: int = Field(
+        600, ge=0, description="Requests a minute that one API process takes from one key; 0 is no limit"
+    )
+    requests_per_minute_per_account: int = Field(
+        1200, ge=0, description="Requests a minute that one API process takes from one account; 0 is no limit"
+    )
     max_files: int = Field(10, ge=1, le=1000, description="Files one request may carry")
     max_file_mb: int = Field(50, ge=1, le=5000, description="Size limit of one file in MiB")
     max_sample_minutes: int = Field(
@@ -115,5 +125,9 @@ class Settings(BaseSettings):
 
 @cache
 def settings() -> Settings:
-    """Return this process's settings."""
-    return Settings()
+    """Return this process's settings. Raises: SetupError: naming the variable, never showing its value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = [f"CLONEPIPE_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors(include_input=False)]
+        raise SetupError(f"Settings that cannot work: {'; '.join(wrong)}.") from None

@@ -1,5 +1,6 @@
 """Clones as they are read: one row of the clone and one of its newest job, in one query."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,12 +11,16 @@ from sqlalchemy.orm import Session
 from shared.clones import not_found, owned
 from shared.db.models import Clone, Job, Sample
 from shared.db.moment import db_now
+from shared.errors import NotFound
 from shared.states import JobKind, Outcome, Stage, Status, WaitingFor
 
 
 @dataclass(frozen=True, slots=True)
 class CloneView:
-    """A clone at one moment. `progress` is 0-100, and 100 only when the voice is ready."""
+    """A clone at one moment. `progress` is 0-100, and 100 only when the voice is ready.
+
+    `warnings` are of its recordings: `filename`, `sample_id` and `warning` of each.
+    """
 
     id: str
     name: str
@@ -40,6 +45,7 @@ class CloneView:
     vendor_voice_id: str | None
     error_code: str | None
     error_message: str | None
+    warnings: tuple[Mapping[str, str], ...]
     job_id: str
     job_kind: JobKind
     job_outcome: Outcome | None
@@ -69,6 +75,7 @@ class SampleView:
     prepared_key: str | None
     inspection: dict[str, Any] | None
     preparation: dict[str, Any] | None
+    created_at: datetime
 
 
 def get(session: Session, account_id: str, clone_id: str) -> CloneView:
@@ -95,13 +102,31 @@ def samples(session: Session, account_id: str, clone_id: str) -> tuple[SampleVie
     if session.scalar(select(Clone.id).where(*owned(account_id, clone_id))) is None:
         raise not_found(clone_id)
     rows = session.scalars(select(Sample).where(Sample.clone_id == clone_id).order_by(Sample.position))
-    return tuple(
-        SampleView(
-            id=row.id, filename=row.filename, container=row.container, size_bytes=row.size_bytes, sha256=row.sha256,
-            object_key=row.object_key, prepared_key=row.prepared_key, inspection=row.inspection,
-            preparation=row.preparation,
-        )
-        for row in rows
+    return tuple(_sample_view(row) for row in rows)
+
+
+def sample(session: Session, account_id: str, clone_id: str, sample_id: str) -> SampleView:
+    """Return one recording of a clone. Raises: NotFound."""
+    for view in samples(session, account_id, clone_id):
+        if view.id == sample_id:
+            return view
+    raise NotFound(f"There is no recording '{sample_id[:40]}' of voice clone '{clone_id[:40]}'.")
+
+
+def peaks(session: Session, sample_id: str, *, prepared: bool) -> list[list[int]] | None:
+    """Return a recording's waveform as [lowest, highest] pairs in -127..127, or None before it was measured.
+
+    Apart from `sample`, because it is long and only ever read to be drawn.
+    """
+    column = Sample.prepared_peaks if prepared else Sample.peaks
+    return session.scalar(select(column).where(Sample.id == sample_id))
+
+
+def _sample_view(row: Sample) -> SampleView:
+    return SampleView(
+        id=row.id, filename=row.filename, container=row.container, size_bytes=row.size_bytes, sha256=row.sha256,
+        object_key=row.object_key, prepared_key=row.prepared_key, inspection=row.inspection,
+        preparation=row.preparation, created_at=row.created_at,
     )  # fmt: skip
 
 
@@ -128,6 +153,6 @@ def _view(row: Any) -> CloneView:
         stage=job.stage if live else None, waiting_for=job.waiting_for if live else None,
         eta_s=eta_s if eta_s is not None and eta_s > 0 else None, is_terminal=not live,
         vendor_voice_id=clone.vendor_voice_id, error_code=clone.error_code, error_message=clone.error_message,
-        job_id=job.id, job_kind=job.kind, job_outcome=job.outcome, seq=clone.seq, created_at=clone.created_at,
-        updated_at=max(clone.updated_at, job.updated_at),
+        warnings=tuple(clone.warnings or ()), job_id=job.id, job_kind=job.kind, job_outcome=job.outcome, seq=clone.seq,
+        created_at=clone.created_at, updated_at=max(clone.updated_at, job.updated_at),
     )  # fmt: skip

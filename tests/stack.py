@@ -145,6 +145,7 @@ def start(folder: Path, settings: Mapping[str, object], profile: Profile = LAPTO
         port = probe.getsockname()[1]
     chosen: dict[str, object] = {
         "data_dir": folder, "port": port, "lease_s": LEASE_S, "sandbox_training_s": 0.5, "max_clones_per_user": 0,
+        "requests_per_minute_per_key": 0, "requests_per_minute_per_account": 0,
         **profile.settings, **settings,
     }  # fmt: skip
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CLONEPIPE_")}

@@ -1,10 +1,13 @@
-"""Sweeping: what an upload or a stage that died left in storage. By dated prefix, never a whole bucket."""
+"""Sweeping: what an upload or a stage that died left in storage, and keys whose day is over.
+
+Storage is swept by dated prefix, never a whole bucket.
+"""
 
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import or_, select
 
-from shared import log
+from shared import idempotency, log
 from shared.db.models import Sample
 from shared.services import Services
 
@@ -19,6 +22,7 @@ def sweep(services: Services, *, now: datetime | None = None) -> int:
     Raises: StorageUnavailable, DatabaseUnavailable.
     """
     today = now or datetime.now(UTC)
+    sweep_idempotency_keys(services)
     services.storage.sweep_unfinished(GRACE.total_seconds())
     swept = 0
     for days in range(_DAYS_BACK + 1):
@@ -26,6 +30,12 @@ def sweep(services: Services, *, now: datetime | None = None) -> int:
     if swept:
         _logger.info("swept", objects=swept)
     return swept
+
+
+def sweep_idempotency_keys(services: Services) -> int:
+    """Forget the idempotency keys that have been kept for their day; return how many. Raises: DatabaseUnavailable."""
+    with services.database.write() as session:
+        return idempotency.forget_expired(session)
 
 
 def _sweep_day(services: Services, day: datetime, *, older_than: datetime) -> int:

@@ -5,10 +5,6 @@ from typing import Annotated
 
 import typer
 
-from shared import keys as api_keys
-from shared.db.engine import Database
-from shared.db.migrate import upgrade
-from shared.keys import ALL_SCOPES, MAIN_ACCOUNT
 from shared.settings import settings
 
 accounts = typer.Typer(help="Accounts: who owns clones and keys.", no_args_is_help=True)
@@ -17,35 +13,50 @@ keys = typer.Typer(help="API keys and their scopes.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
 
 
-def _database() -> Database:
-    database = Database(settings().database_url)
-    upgrade(database)
-    api_keys.ensure_bootstrap(database, None)
-    return database
-
-
 @accounts.command("create")
 def create_account(
     max_clones: Annotated[int | None, typer.Option(help="Clones the account may hold; 0 is no limit")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an account and print its id."""
-    with _database().write() as session:
-        account_id = api_keys.create_account(session, max_clones=max_clones)
+    from api.administration import make_account
+
+    account_id = make_account(settings(), max_clones)
     typer.echo(json.dumps({"accountId": account_id}) if as_json else account_id)
 
 
 @keys.command("create")
 def create_key(
     name: Annotated[str, typer.Option(help="What the key is for")],
-    account: Annotated[str, typer.Option(help="Whose key it is")] = MAIN_ACCOUNT,
-    scope: Annotated[
-        list[str] | None, typer.Option(help=f"One of {', '.join(ALL_SCOPES)}; repeat; default all")
-    ] = None,
+    account: Annotated[str | None, typer.Option(help="Whose key it is; default the account `main`")] = None,
+    scope: Annotated[list[str] | None, typer.Option(help="Such as voice:read; repeat; default all")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an API key and print it; it is shown only this once."""
-    scopes = tuple(scope) if scope else tuple(ALL_SCOPES)
-    with _database().write() as session:
-        key = api_keys.create_key(session, account, name=name, scopes=scopes)
-    typer.echo(json.dumps({"key": key, "accountId": account, "scopes": list(scopes)}) if as_json else key)
+    from api.administration import make_key
+
+    made = make_key(settings(), name, account, scope)
+    typer.echo(json.dumps(made.to_json()) if as_json else made.key)
+
+
+@keys.command("list")
+def list_keys(as_json: AsJson = False) -> None:
+    """List the keys: id, name, account, scopes, the first characters, and whether it still works."""
+    from api.administration import known_keys
+
+    found = known_keys(settings())
+    if as_json:
+        typer.echo(json.dumps([key.to_json() for key in found]))
+        return
+    for key in found:
+        state = "revoked" if key.is_revoked else "works"
+        typer.echo(f"{key.id}  {key.hint}…  {state:<8} {key.account_id}  {key.name}  {','.join(key.scopes)}")
+
+
+@keys.command("revoke")
+def revoke_key(key_id: Annotated[str, typer.Argument(help="The key's id, key_…")]) -> None:
+    """Revoke a key; it stops working at once."""
+    from api.administration import end_key
+
+    end_key(settings(), key_id)
+    typer.echo(f"{key_id} is revoked")

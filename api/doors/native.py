@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import APIRouter, Body, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
+from api import idempotency
 from api.auth import requires
 from api.doors.native_shapes import (
     CREATE_BODY,
@@ -25,6 +26,7 @@ from shared.clones import CloneChange
 from shared.keys import Caller, Scope
 from shared.services import Services
 from shared.states import QUEUE_OF, Stage
+from shared.views import CloneView
 
 router = APIRouter(prefix="/api/v2", responses=EXAMPLES)
 
@@ -32,6 +34,7 @@ Creator = Annotated[Caller, Depends(requires(Scope.CREATE))]
 Reader = Annotated[Caller, Depends(requires(Scope.READ))]
 Updater = Annotated[Caller, Depends(requires(Scope.UPDATE))]
 Deleter = Annotated[Caller, Depends(requires(Scope.DELETE))]
+VoiceId = Annotated[str, Path(description="The clone's id, `vc_…`")]
 
 
 class ChangeBody(BaseModel):
@@ -39,9 +42,9 @@ class ChangeBody(BaseModel):
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    name: str | None = Field(None, min_length=1, max_length=NAME_CHARS)
-    description: str | None = Field(None, max_length=DESCRIPTION_CHARS)
-    is_active: bool | None = Field(None, alias="isActive")
+    name: str | None = Field(None, min_length=1, max_length=NAME_CHARS, description="What it is called")
+    description: str | None = Field(None, max_length=DESCRIPTION_CHARS, description="What it is for")
+    is_active: bool | None = Field(None, alias="isActive", description="Whether it may be used")
 
 
 def _services(request: Request) -> Services:
@@ -50,23 +53,29 @@ def _services(request: Request) -> Services:
 
 
 @router.post(
-    "/voice-clones", status_code=201, openapi_extra={"requestBody": CREATE_BODY}, summary="Create a voice clone"
+    "/voice-clones",
+    status_code=201,
+    openapi_extra={"requestBody": CREATE_BODY, "parameters": [idempotency.PARAMETER]},
+    summary="Create a voice clone",
 )
-async def create(request: Request, caller: Creator) -> JSONResponse:
+async def create(request: Request, caller: Creator) -> Response:
     """Take recordings of a voice and begin the clone. Answers when all is stored, not when the voice is ready."""
-    created = await create_clone(request, caller)
-    shape = clone_shape(created.view, _services(request).vendors)
-    if created.ignored_fields:
-        shape["ignoredFields"] = created.ignored_fields
-    return success(shape, "Voice clone created successfully", status=201)
+
+    def answer(view: CloneView, ignored_fields: list[str]) -> Response:
+        shape = clone_shape(view, _services(request).vendors)
+        if ignored_fields:
+            shape["ignoredFields"] = ignored_fields
+        return success(shape, "Voice clone created successfully", status=201)
+
+    return await create_clone(request, caller, answer)
 
 
 @router.get("/voice-clones", summary="List voice clones")
 def list_clones(
     request: Request,
     caller: Reader,
-    limit: Annotated[int, Query(ge=1, le=100)] = 50,
-    offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+    limit: Annotated[int, Query(ge=1, le=100, description="The most clones of one page")] = 50,
+    offset: Annotated[int, Query(ge=0, le=2**31, description="How many of the newest to pass over")] = 0,
 ) -> JSONResponse:
     """Return the account's clones, newest first; `data` also carries the newest one's status, for Buena's snippet."""
     services = _services(request)
@@ -77,7 +86,7 @@ def list_clones(
 
 
 @router.get("/voice-clones/{voice_id}", summary="Get a voice clone")
-def get_clone(request: Request, caller: Reader, voice_id: str) -> JSONResponse:
+def get_clone(request: Request, caller: Reader, voice_id: VoiceId) -> JSONResponse:
     """Return one clone with its status and progress."""
     services = _services(request)
     with services.database.read() as session:
@@ -95,19 +104,23 @@ def _change(request: Request, caller: Caller, voice_id: str, body: ChangeBody) -
 
 
 @router.put("/voice-clones/{voice_id}", summary="Update a voice clone")
-def put_clone(request: Request, caller: Updater, voice_id: str, body: Annotated[ChangeBody, Body()]) -> JSONResponse:
+def put_clone(
+    request: Request, caller: Updater, voice_id: VoiceId, body: Annotated[ChangeBody, Body()]
+) -> JSONResponse:
     """Change name, description or `isActive`; the voice at the vendor stays as it is."""
     return _change(request, caller, voice_id, body)
 
 
 @router.patch("/voice-clones/{voice_id}", summary="Update a voice clone")
-def patch_clone(request: Request, caller: Updater, voice_id: str, body: Annotated[ChangeBody, Body()]) -> JSONResponse:
+def patch_clone(
+    request: Request, caller: Updater, voice_id: VoiceId, body: Annotated[ChangeBody, Body()]
+) -> JSONResponse:
     """Change name, description or `isActive`; the voice at the vendor stays as it is."""
     return _change(request, caller, voice_id, body)
 
 
 @router.delete("/voice-clones/{voice_id}", summary="Delete a voice clone")
-def delete_clone(request: Request, caller: Deleter, voice_id: str) -> JSONResponse:
+def delete_clone(request: Request, caller: Deleter, voice_id: VoiceId) -> JSONResponse:
     """Delete a clone: gone here at once, then erased at the vendor and in storage."""
     with _services(request).database.write() as session:
         job_id = clones.delete(session, caller.account_id, voice_id)
@@ -119,9 +132,9 @@ def delete_clone(request: Request, caller: Deleter, voice_id: str) -> JSONRespon
 def list_events(
     request: Request,
     caller: Reader,
-    voice_id: str,
-    after: Annotated[int, Query(ge=0, le=2**31)] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    voice_id: VoiceId,
+    after: Annotated[int, Query(ge=0, le=2**31, description="The last line that is known already")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000, description="The most lines of one answer")] = 100,
 ) -> JSONResponse:
     """Return what happened to a clone, oldest first, after the line number `after`."""
     with _services(request).database.read() as session:
@@ -137,7 +150,7 @@ def list_events(
 
 
 @router.get("/voice-clones/{voice_id}/report", summary="What was measured and done")
-def report(request: Request, caller: Reader, voice_id: str) -> JSONResponse:
+def report(request: Request, caller: Reader, voice_id: VoiceId) -> JSONResponse:
     """Return, per recording, what was measured before and after, and the treatments that ran."""
     with _services(request).database.read() as session:
         recordings = views.samples(session, caller.account_id, voice_id)

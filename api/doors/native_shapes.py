@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from api.envelope import timestamp
-from api.order import DESCRIPTION_CHARS, GENDERS
+from api.order import DESCRIPTION_CHARS, GENDERS, JSON_CHARS, NAME_CHARS, URL_CHARS
 from shared.events import EventLine
 from shared.states import Denoise, Status, Trim
 from shared.vendors import Vendors
@@ -27,6 +27,10 @@ def clone_shape(view: CloneView, vendors: Vendors) -> dict[str, Any]:
         "training_progress": view.progress,
         "error_message": view.error_message,
         "errorCode": view.error_code,
+        "warnings": [
+            {"filename": found["filename"], "sampleId": found["sample_id"], "warning": found["warning"]}
+            for found in view.warnings
+        ],
         "stage": view.stage,
         "waitingFor": view.waiting_for,
         "etaSeconds": None if view.eta_s is None else round(view.eta_s, 1),
@@ -110,7 +114,7 @@ def _range(limits: Range) -> dict[str, float | None]:
     return {"min": limits.least, "max": limits.most}
 
 
-_JSON_FIELD: Final = {"type": "string", "contentMediaType": "application/json"}
+_JSON_FIELD: Final = {"type": "string", "format": "json", "maxLength": JSON_CHARS}
 
 # The form is parsed as a stream, so the framework cannot derive this; a test holds it against the parser's fields.
 CREATE_BODY: Final[dict[str, Any]] = {
@@ -121,23 +125,47 @@ CREATE_BODY: Final[dict[str, Any]] = {
                 "type": "object",
                 "required": ["name", "files"],
                 "properties": {
-                    "name": {"type": "string", "description": "What the clone shall be called"},
+                    "name": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": NAME_CHARS,
+                        "description": "What the clone shall be called; an engine may take less: GET /api/v2/vendors",
+                    },
                     "files": {
                         "type": "array",
                         "minItems": 1,
                         "items": {"type": "string", "format": "binary"},
                         "description": "Recordings of the voice, repeated",
                     },
-                    "description": {"type": "string", "maxLength": DESCRIPTION_CHARS},
+                    "description": {
+                        "type": "string",
+                        "maxLength": DESCRIPTION_CHARS,
+                        "description": "What it is for",
+                    },
                     "vendor": {"type": "string", "description": "Who trains the voice; see GET /api/v2/vendors"},
                     "engine": {"type": "string", "description": "Which of the vendor's products"},
                     "language": {"type": "string", "description": "Language tag, such as en or pt-BR"},
-                    "gender": {"type": "string", "enum": list(GENDERS)},
-                    "denoise": {"type": "string", "enum": [word.value for word in Denoise], "default": "auto"},
-                    "trim": {"type": "string", "enum": [word.value for word in Trim], "default": "auto"},
+                    "gender": {"type": "string", "enum": list(GENDERS), "description": "Of the voice"},
+                    "denoise": {
+                        "type": "string",
+                        "enum": [word.value for word in Denoise],
+                        "default": "auto",
+                        "description": "Take out noise: where there is some, always, or never",
+                    },
+                    "trim": {
+                        "type": "string",
+                        "enum": [word.value for word in Trim],
+                        "default": "auto",
+                        "description": "Cut silence off both ends",
+                    },
                     "labels": {**_JSON_FIELD, "description": "A JSON object of your own; returned, not interpreted"},
                     "settings": {**_JSON_FIELD, "description": "Voice settings: stability, clarity, use_speaker_boost"},
-                    "callback_url": {"type": "string", "format": "uri", "description": "Where to tell of changes"},
+                    "callback_url": {
+                        "type": "string",
+                        "format": "uri",
+                        "maxLength": URL_CHARS,
+                        "description": "Where to tell of changes",
+                    },
                 },
             }
         }
@@ -148,7 +176,7 @@ _ERROR: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["error", "code", "message", "version", "timestamp", "details"],
     "properties": {
-        "error": {"const": True},
+        "error": {"type": "boolean", "enum": [True]},
         "code": {"type": "string"},
         "message": {"type": "string"},
         "version": {"type": "string"},

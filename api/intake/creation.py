@@ -4,57 +4,86 @@ A refusal at any point leaves neither object nor row. Only where a commit's outc
 the transaction may have happened, and what no row knows is swept up later.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
+from starlette.responses import Response
 
+from api.idempotency import Reserved, form_fingerprint, reserved
 from api.intake.buffers import BufferPool
 from api.intake.recordings import IntakeLimits, ReceivedForm, receive_form
+from api.intake.void import VoidStorage
 from api.order import FIELDS, JSON_CHARS, OrderForm
 from shared import clones, views
-from shared.clones import NewClone, NewSample
+from shared.clones import NewSample
 from shared.errors import DatabaseUnavailable, DuplicateFile
 from shared.ids import CLONE, SAMPLE, new_id
 from shared.keys import Caller
 from shared.services import Services
 from shared.settings import Settings
 from shared.states import QUEUE_OF, Stage
+from shared.storage.protocol import Storage
 from shared.views import CloneView
 
 _UTF8_BYTES = 4
+_FILES = "files"
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
-    """A clone that is committed; `ignored_fields` are form fields that mean nothing here."""
-
-    view: CloneView
-    ignored_fields: list[str]
+Answer = Callable[[CloneView, list[str]], Response]  # of a new clone and the fields that mean nothing here
 
 
-async def create_clone(request: Request, caller: Caller) -> Created:
-    """Receive the recordings and begin the clone.
+async def create_clone(request: Request, caller: Caller, answer: Answer) -> Response:
+    """Receive the recordings and begin the clone, or repeat what an earlier request with this key was answered.
 
-    Raises: every RequestError that a form can earn, CloneLimitExceeded, StorageUnavailable, DatabaseUnavailable.
+    `answer` words what is committed with the clone, so that a retry gets it again. Raises: every RequestError that a
+    form can earn, CloneLimitExceeded, StorageUnavailable, DatabaseUnavailable.
     """
+    async with reserved(request, caller) as reservation:
+        if reservation.is_completed:
+            return reservation.replay(await _fingerprint_only(request))
+        return await _create(request, caller, answer, reservation)
+
+
+async def _create(request: Request, caller: Caller, answer: Answer, reservation: Reserved) -> Response:
     services: Services = request.app.state.services
     await run_in_threadpool(_check_slot, services, caller)
     clone_id = new_id(CLONE)
     order = OrderForm()
-    form = await _receive(request, services, caller, clone_id, order)
+    day = f"{datetime.now(UTC):%Y-%m-%d}"
+    folder = f"samples/{day}/{caller.account_id}/{clone_id}"
+    form = await _receive(request, services.storage, lambda _: f"{folder}/{new_id(SAMPLE)}/original", order.take)
     try:
         engine = order.complete(services.vendors, services.settings.default_vendor)
         new = order.clone(clone_id, caller.account_id, _samples(form))
-        view = await run_in_threadpool(_commit, services, new, engine.training_typical_s)
+
+        def commit() -> tuple[str, Response]:
+            with services.database.write() as session:
+                max_clones, typical_s = services.settings.max_clones_per_user, engine.training_typical_s
+                job_id = clones.create(session, new, max_clones=max_clones, training_typical_s=typical_s)
+                answered = answer(views.get(session, new.account_id, new.id), order.ignored)
+                reservation.complete(session, _fingerprint(request, form), answered)
+                return job_id, answered
+
+        job_id, answered = await run_in_threadpool(commit)
     except DatabaseUnavailable:
         raise
     except BaseException:
         await form.discard()
         raise
-    request.app.state.doorbell.ring(QUEUE_OF[Stage.VALIDATE], view.job_id)
-    return Created(view, order.ignored)
+    request.app.state.doorbell.ring(QUEUE_OF[Stage.VALIDATE], job_id)
+    return answered
+
+
+async def _fingerprint_only(request: Request) -> str:
+    """Receive a form within the same limits, store nothing of it, and return what it is known by."""
+    return _fingerprint(request, await _receive(request, VoidStorage(), lambda index: f"void/{index}", None))
+
+
+def _fingerprint(request: Request, form: ReceivedForm) -> str:
+    files = [(_FILES, recording.filename, recording.sha256) for recording in form.recordings]
+    return form_fingerprint(request, form.fields, files)
 
 
 def _check_slot(services: Services, caller: Caller) -> None:
@@ -63,20 +92,24 @@ def _check_slot(services: Services, caller: Caller) -> None:
 
 
 async def _receive(
-    request: Request, services: Services, caller: Caller, clone_id: str, order: OrderForm
+    request: Request,
+    storage: Storage,
+    key_for: Callable[[int], str],
+    on_field: Callable[[str, str], None] | None,
 ) -> ReceivedForm:
-    day = f"{datetime.now(UTC):%Y-%m-%d}"
+    services: Services = request.app.state.services
     buffers: BufferPool = request.app.state.buffers
     length = request.headers.get("content-length", "")
     return await receive_form(
         request.stream(),
         request.headers.get("content-type"),
         int(length) if length.isascii() and length.isdigit() else None,
-        storage=services.storage,
+        storage=storage,
         buffers=buffers,
         limits=intake_limits(services.settings),
-        key_for=lambda _: f"samples/{day}/{caller.account_id}/{clone_id}/{new_id(SAMPLE)}/original",
-        on_field=order.take,
+        key_for=key_for,
+        file_field=_FILES,
+        on_field=on_field,
     )
 
 
@@ -113,14 +146,3 @@ def _samples(form: ReceivedForm) -> tuple[NewSample, ...]:
         )
         for recording in form.recordings
     )
-
-
-def _commit(services: Services, new: NewClone, training_typical_s: float) -> CloneView:
-    with services.database.write() as session:
-        clones.create(
-            session,
-            new,
-            max_clones=services.settings.max_clones_per_user,
-            training_typical_s=training_typical_s,
-        )
-        return views.get(session, new.account_id, new.id)

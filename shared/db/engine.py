@@ -33,13 +33,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A snapshot to read from; nothing written in it is kept. Raises: DatabaseUnavailable."""
-        with _told_plainly(), Session(self.engine, expire_on_commit=False) as session:
+        with named_errors(), Session(self.engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction: all of the block, or nothing if it raises. Raises: DatabaseUnavailable."""
-        with _told_plainly(), Session(self._writing, expire_on_commit=False) as session, session.begin():
+        with named_errors(), Session(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
 
     def dispose(self) -> None:
@@ -48,10 +48,13 @@ class Database:
 
 
 @contextmanager
-def _told_plainly() -> Iterator[None]:
+def named_errors() -> Iterator[None]:
+    """Turn what a driver raises when its database is away, locked or full into our own words."""
     try:
         yield
     except (OperationalError, InterfaceError) as error:
+        if "disk is full" in str(error.orig):
+            raise DatabaseUnavailable("The database cannot be written: its disk is full.") from error
         raise DatabaseUnavailable from error
     except DBAPIError as error:
         if error.connection_invalidated:
@@ -65,7 +68,7 @@ def _open(url: str, pool_size: int) -> Engine:
         case "sqlite":
             if not parsed.database or parsed.database == ":memory:":
                 raise SetupError("CLONEPIPE_DATABASE_URL must name a file: several processes share the database.")
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make_folder(Path(parsed.database).parent)
             engine = create_engine(parsed, pool_size=pool_size, connect_args={"timeout": _BUSY_TIMEOUT_S})
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
@@ -76,6 +79,13 @@ def _open(url: str, pool_size: int) -> Engine:
             raise SetupError(
                 f"CLONEPIPE_DATABASE_URL begins with '{other}'; use sqlite:///… or postgresql+psycopg://…."
             )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SetupError(f"The database's folder {folder} cannot be made: {error.strerror}.") from error
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:

@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from shared.db.engine import Database
+from shared.db.engine import Database, named_errors
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK_NUMBER = 0x636C6F6E65  # any constant of our own: "clone"
@@ -18,7 +18,7 @@ def upgrade(database: Database, revision: str = "head") -> None:
     """Apply the migrations that are missing. Two processes may do so at once: the second waits, then finds it done."""
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
-    with database.engine.execution_options(clonepipe_writing=True).begin() as connection:
+    with named_errors(), database.engine.execution_options(clonepipe_writing=True).begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK_NUMBER})
         config.attributes["connection"] = connection
@@ -30,5 +30,5 @@ def is_current(database: Database) -> bool:
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
     head = ScriptDirectory.from_config(config).get_current_head()
-    with database.engine.connect() as connection:
+    with named_errors(), database.engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision() == head

@@ -30,7 +30,14 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map: ClassVar = {datetime: Moment(), str: String(255), Json: JSON(), list[str]: JSON()}
+    type_annotation_map: ClassVar = {
+        datetime: Moment(),
+        str: String(255),
+        Json: JSON(),
+        list[str]: JSON(),
+        list[Json]: JSON(),
+        list[list[int]]: JSON(),
+    }
 
 
 class Account(Base):
@@ -83,6 +90,7 @@ class Clone(Base):
     vendor_voice_id: Mapped[str | None]
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_message: Mapped[str | None] = mapped_column(Text)
+    warnings: Mapped[list[Json] | None]  # what `validate` says of the recordings: filename, sample_id, warning
     job_id: Mapped[str] = mapped_column(String(40))  # the newest job
     seq: Mapped[int] = mapped_column(default=0)  # the newest event
     created_at: Mapped[datetime]
@@ -109,6 +117,9 @@ class Sample(Base):
     inspection: Mapped[Json | None]
     prepared_key: Mapped[str | None]
     preparation: Mapped[Json | None]
+    # Waveforms as [lowest, highest] pairs in -127..127: kilobytes that only a drawing needs.
+    peaks: Mapped[list[list[int]] | None] = mapped_column(deferred=True)
+    prepared_peaks: Mapped[list[list[int]] | None] = mapped_column(deferred=True)
     created_at: Mapped[datetime]
 
 
@@ -198,6 +209,22 @@ class Event(Base):
     type: Mapped[EventType] = mapped_column(_word(EventType))
     data: Mapped[Json]
     at: Mapped[datetime]
+
+
+class IdempotencyKey(Base):
+    """A key that a client chose for one creation: reserved under a lease, then completed with the answer, once."""
+
+    __tablename__ = "idempotency_keys"
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    token: Mapped[str] = mapped_column(String(40))  # who holds the reservation; a takeover changes it
+    lease_until: Mapped[datetime]
+    fingerprint: Mapped[str | None] = mapped_column(String(64))
+    status: Mapped[int | None]  # HTTP status of the answer; None: not completed
+    body: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class WorkerPresence(Base):

@@ -65,5 +65,11 @@ class Vendors:
 
 
 def open_vendors(settings: Settings, storage: Storage) -> Vendors:
-    """Open every vendor that is configured; the sandbox always is."""
-    return Vendors((Sandbox(storage, settings.sandbox_training_s),))
+    """Open every vendor that is configured; the sandbox always is. Raises: SetupError: for a default that is not."""
+    vendors = Vendors((Sandbox(storage, settings.sandbox_training_s),))
+    if settings.default_vendor is not None:
+        try:
+            vendors.choose(None, None, settings.default_vendor)
+        except InvalidField as error:
+            raise SetupError(f"CLONEPIPE_DEFAULT_VENDOR is '{settings.default_vendor}'. {error.message}") from None
+    return vendors

@@ -11,7 +11,7 @@ from pathlib import Path
 from fastapi.routing import APIRoute
 from pydantic import SecretStr
 
-from api.doors import native
+from api.app import DOORS
 from shared import errors
 from shared.errors import ServiceError
 from shared.settings import Settings
@@ -52,7 +52,7 @@ def _leaves(kind: type[ServiceError]) -> list[type[ServiceError]]:
 def routes_table() -> str:
     """Return every operation of the native door with the permission it needs."""
     lines = ["| operation | what it does |", "| --- | --- |"]
-    for route in native.router.routes:
+    for route in (route for router in DOORS for route in router.routes):
         if isinstance(route, APIRoute):
             for method in sorted(route.methods):
                 lines.append(f"| `{method} {route.path}` | {route.summary} |")

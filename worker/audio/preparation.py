@@ -21,6 +21,7 @@ from worker.audio.gate import FLOOR_DB, NOISE_PERCENTILE, SpectralGate
 from worker.audio.inspection import Inspection
 from worker.audio.levels import HOP_S
 from worker.audio.noise import estimate_snr_db
+from worker.audio.peaks import PeakMeter
 from worker.audio.prepared import Prepared, TargetFormat, TreatmentWish
 from worker.audio.progress import Advance, Progress
 from worker.audio.recipe import Recipe, Treatment, Values
@@ -135,8 +136,9 @@ class _Preparation:
             measured = render(softened, rendered, frames=end - start, report=self._advance.report)
             gain_db = plan_gain_db(measured.loudness_lufs, measured.true_peak_dbtp)
             path = self._folder / f"draft.{self._target.container}"
+            peaks = PeakMeter(1)
             self._advance.begin(*ENCODE_SHARE)
-            encode(self._raised(rendered, gain_db), path, container=self._target.container, rate_hz=rate_hz)
+            encode(self._raised(rendered, gain_db, peaks), path, container=self._target.container, rate_hz=rate_hz)
         snr_before_db = estimate_snr_db(self._powers[round(span.start_s / HOP_S) : round(span.end_s / HOP_S)])
         with path.open("rb") as written:
             sha256 = hashlib.file_digest(written, "sha256").hexdigest()
@@ -151,13 +153,15 @@ class _Preparation:
             loudness_lufs=None if measured.loudness_lufs is None else measured.loudness_lufs + gain_db,
             snr_before_db=snr_before_db,
             snr_after_db=measured.snr_db if gate else snr_before_db,
+            peaks=peaks.peaks(),
         )
 
-    def _raised(self, rendered: Scratch, gain_db: float) -> Iterator[Mono]:
+    def _raised(self, rendered: Scratch, gain_db: float, peaks: PeakMeter) -> Iterator[Mono]:
         gain = db_to_amplitude(gain_db)
         done = 0
         for block in rendered.blocks():
             block *= gain
+            peaks.add(block)
             yield block
             done += block.shape[1]
             self._advance.report(done / rendered.frames)

@@ -5,7 +5,7 @@ A submission without an answer may still become a voice, so it is waited out bef
 
 from pathlib import PurePosixPath
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, null, update
 from sqlalchemy.orm import Session
 
 from shared import submissions
@@ -58,6 +58,6 @@ def _forget(session: Session, clone_id: str) -> None:
         .where(Clone.id == clone_id)
         .values(
             name="", description=None, language=None, gender=None, labels={}, voice_settings={}, callback_url=None,
-            vendor_voice_id=None,
+            vendor_voice_id=None, warnings=null(),
         )
     )  # fmt: skip

@@ -51,7 +51,11 @@ def prepare(task: Task) -> Ending:
             session.execute(
                 update(Sample)
                 .where(Sample.id == recording.id)
-                .values(prepared_key=key, preparation=prepared.to_json() if prepared else None)
+                .values(
+                    prepared_key=key,
+                    preparation=prepared.to_json() if prepared else None,
+                    prepared_peaks=prepared.peaks.to_json() if prepared and prepared.peaks else None,
+                )
             )
 
     return Advance(Stage.SUBMIT, save)
@@ -61,7 +65,7 @@ def _choose(recordings: Sequence[Recording], limits: Limits) -> list[_Choice]:
     """Keep the recordings with most speech where the engine takes fewer files, and share out its seconds in order."""
     inspected = [(r, Inspection.from_json(r.inspection)) for r in recordings if r.inspection is not None]
     most_files = int(limits.files.most or len(inspected))
-    kept = sorted(inspected, key=lambda pair: pair[1].active_s, reverse=True)[:most_files]
+    kept = sorted(inspected, key=lambda pair: pair[1].speech_s, reverse=True)[:most_files]
     left_s = limits.total_s.most
     choices: list[_Choice] = []
     for recording, inspection in kept:

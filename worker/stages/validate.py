@@ -1,34 +1,78 @@
-"""Stage 1: can every recording be decoded, is it long enough, is there anything in it? The first that fails ends it."""
+"""Stage 1: can every recording be decoded, is it long enough, is there speech in it?
+
+One that is not good ends the job, but only when all have been looked at: whoever must record again learns of every
+recording at once.
+"""
+
+from collections.abc import Sequence
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from shared.db.models import Sample
+from shared.db.models import Clone, Json, Sample
+from shared.errors import AudioError
 from shared.states import Stage
 from worker.audio.inspection import Inspection, inspect
 from worker.endings import Advance, Ending
 from worker.stages.limits import decode_limits
-from worker.task import Task
+from worker.task import Recording, Task
 
 
 def validate(task: Task) -> Ending:
     """Inspect every recording. Raises: AudioUnreadable, AudioTooShort, AudioTooLong, NoSpeech, SourceMissing."""
     limits = decode_limits(task.services.settings)
     inspections: dict[str, Inspection] = {}
+    refusals: list[tuple[Recording, AudioError]] = []
     total_bytes = sum(recording.size_bytes for recording in task.recordings) or 1
     done_bytes = 0
     for recording in task.recordings:
-        inspections[recording.id] = inspect(
-            task.decoder,
-            task.original(recording),
-            filename=recording.filename,
-            limits=limits,
-            progress=task.part(done_bytes / total_bytes, recording.size_bytes / total_bytes),
-        )
+        try:
+            inspections[recording.id] = inspect(
+                task.decoder,
+                task.original(recording),
+                filename=recording.filename,
+                limits=limits,
+                progress=task.part(done_bytes / total_bytes, recording.size_bytes / total_bytes),
+            )
+        except AudioError as error:
+            refusals.append((recording, error))
         done_bytes += recording.size_bytes
+    if refusals:
+        raise _all_in_one(refusals)
+    warnings = _warnings(task.recordings, inspections)
 
     def save(session: Session) -> None:
         for sample_id, inspection in inspections.items():
-            session.execute(update(Sample).where(Sample.id == sample_id).values(inspection=inspection.to_json()))
+            peaks = inspection.peaks.to_json() if inspection.peaks else None
+            session.execute(
+                update(Sample).where(Sample.id == sample_id).values(inspection=inspection.to_json(), peaks=peaks)
+            )
+        session.execute(update(Clone).where(Clone.id == task.claim.clone_id).values(warnings=warnings))
 
     return Advance(Stage.PREPARE, save)
+
+
+def _all_in_one(refusals: Sequence[tuple[Recording, AudioError]]) -> AudioError:
+    """Return the first refusal, with one sentence about the others."""
+    (_, first), *others = refusals
+    if not others:
+        return first
+    findings = [f"{recording.filename} {_finding(recording, error)}" for recording, error in others]
+    count = "1 more recording" if len(others) == 1 else f"{len(others)} more recordings"
+    return type(first)(
+        f"{first.message} {count} cannot be used either: {', and '.join(findings)}.",
+        **first.details,
+    )
+
+
+def _finding(recording: Recording, error: AudioError) -> str:
+    """Return what is wrong with a recording, without its name and without the advice that follows."""
+    return error.message.removeprefix(recording.filename).strip().partition(". ")[0].rstrip(".")
+
+
+def _warnings(recordings: Sequence[Recording], inspections: dict[str, Inspection]) -> list[Json]:
+    return [
+        {"filename": recording.filename, "sample_id": recording.id, "warning": warning}
+        for recording in recordings
+        for warning in inspections[recording.id].warnings
+    ]

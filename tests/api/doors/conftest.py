@@ -65,7 +65,10 @@ def make_door(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Door]
     stack = ExitStack()
 
     def make(**overrides: Any) -> Door:
-        chosen = {"data_dir": tmp_path, "database_url": database_url, "max_clones_per_user": 0, **overrides}
+        chosen = {
+            "data_dir": tmp_path, "database_url": database_url, "max_clones_per_user": 0,
+            "requests_per_minute_per_key": 0, "requests_per_minute_per_account": 0, **overrides,
+        }  # fmt: skip
         services = Services.open(Settings(**chosen))
         keys.ensure_bootstrap(services.database, "operator-key")
         bell = BackgroundBell("redis+socket://" + str(tmp_path / "no-broker.sock"))

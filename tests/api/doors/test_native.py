@@ -152,7 +152,7 @@ def test_an_unknown_path_and_a_wrong_method_are_in_the_envelope(door: Door) -> N
     assert (unknown.status_code, unknown.json()["code"]) == (404, "NOT_FOUND")
     wrong = door.client.put(CLONES)
     assert (wrong.status_code, wrong.json()["code"]) == (405, "METHOD_NOT_ALLOWED")
-    assert {word.strip() for word in wrong.headers["allow"].split(",")} == {"GET", "POST"}
+    assert {word.strip() for word in wrong.headers["allow"].split(",")} == {"GET", "HEAD", "POST"}
 
 
 def test_a_clients_request_id_is_kept_if_it_is_one(door: Door) -> None:

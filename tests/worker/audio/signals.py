@@ -7,6 +7,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 import soundfile
+import soxr
 from av.audio.stream import AudioStream
 
 Samples = npt.NDArray[np.float32]
@@ -48,6 +49,40 @@ def clean_speech() -> tuple[Samples, int]:
     """The synthesised voice that lies with the tests, shape (1, frames), and its rate."""
     samples, rate_hz = soundfile.read(FIXTURES / "clean_speech.flac", dtype="float32", always_2d=True)
     return samples.T.copy(), rate_hz
+
+
+def spoken(duration_s: float, rate_hz: int) -> Samples:
+    """The synthesised voice at another rate, again and again, shape (1, frames)."""
+    speech, speech_hz = clean_speech()
+    voice = soxr.resample(speech[0], speech_hz, rate_hz)
+    return np.resize(voice, (1, round(duration_s * rate_hz))).astype(np.float32)
+
+
+def music(duration_s: float, rate_hz: int) -> Samples:
+    """A progression of four chords under an arpeggio, with overtones, vibrato and envelopes, shape (1, frames)."""
+    times = np.arange(round(duration_s * rate_hz)) / rate_hz
+    chords = np.array([[220.0, 261.6, 329.6], [174.6, 220.0, 261.6], [261.6, 329.6, 392.0], [196.0, 246.9, 293.7]])
+    held = chords[(times / 1.5).astype(int) % 4]
+    plucked = 2 * held[np.arange(times.size), (times / 0.25).astype(int) % 3]
+    swell = np.sin(np.pi * (times % 1.5) / 1.5) ** 0.5
+    decay = np.exp(-5 * (times % 0.25) / 0.25)
+    sound = sum(swell * _note(held[:, voice], times, rate_hz) for voice in range(3)) + decay * _note(
+        plucked, times, rate_hz
+    )
+    return (0.1 * np.asarray(sound)[None]).astype(np.float32)
+
+
+def _note(hz: npt.NDArray[np.float64], times: npt.NDArray[np.float64], rate_hz: int) -> npt.NDArray[np.float64]:
+    phase = 2 * np.pi * np.cumsum(hz * (1 + 0.006 * np.sin(2 * np.pi * 5.5 * times))) / rate_hz
+    return np.asarray(sum(np.sin(overtone * phase) / overtone for overtone in range(1, 7)))
+
+
+def motor(duration_s: float, rate_hz: int) -> Samples:
+    """A machine that turns 24 times a second: its overtones, slowly wandering, over noise; shape (1, frames)."""
+    times = np.arange(round(duration_s * rate_hz)) / rate_hz
+    phase = 2 * np.pi * 24 * (times + 0.02 * np.sin(2 * np.pi * 0.3 * times))
+    hum = sum(np.sin(overtone * phase + overtone) / overtone**0.5 for overtone in range(1, 30))
+    return (0.03 * np.asarray(hum)[None] + white_noise(duration_s, rate_hz, rms=0.05)).astype(np.float32)
 
 
 def write(path: Path, samples: Samples, rate_hz: int, *, subtype: str | None = None, form: str | None = None) -> Path:

@@ -9,7 +9,17 @@ import pytest
 
 from shared.errors import AudioTooLong, AudioTooShort, AudioUnreadable, NoSpeech
 from tests.processes import until
-from tests.worker.audio.signals import Samples, clean_speech, in_noise, silence, tone, wav_bytes, white_noise, write
+from tests.worker.audio.signals import (
+    Samples,
+    clean_speech,
+    in_noise,
+    music,
+    silence,
+    tone,
+    wav_bytes,
+    white_noise,
+    write,
+)
 from worker.audio.decoder import Decoder
 from worker.audio.inspection import Inspection, inspect
 from worker.audio.wire import DecodeLimits
@@ -40,6 +50,8 @@ def test_known_speech_has_known_measures(look: Inspect) -> None:
     assert found.snr_db is not None
     assert found.snr_db > 28
     assert 2.5 < found.active_s < found.duration_s
+    assert 2.5 < found.speech_s < found.duration_s
+    assert found.speech_share > 0.8
     assert found.warnings == ()
 
 
@@ -48,6 +60,15 @@ def test_an_inspection_survives_being_stored(look: Inspect) -> None:
     stored = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert Inspection.from_json(stored) == found
     assert Inspection.from_json(stored | {"added_later": 1}) == found
+
+
+def test_the_outline_is_of_the_mono_signal_and_not_in_the_report(look: Inspect) -> None:
+    speech, rate_hz = clean_speech()
+    found = look(np.concatenate((0.0 * speech, 0.5 * speech + 0.1)), rate_hz)
+    assert found.peaks is not None
+    assert found.mix.channel == 1
+    assert max(high for _, high in found.peaks.pairs) == pytest.approx(63.5 * speech.max(), abs=1)
+    assert "peaks" not in found.to_json()
 
 
 def test_stereo_is_measured_as_the_mono_it_becomes(look: Inspect) -> None:
@@ -99,6 +120,14 @@ def test_silence_is_refused(look: Inspect, sound: Samples) -> None:
 def test_steady_noise_hum_and_offset_are_not_speech(look: Inspect, sound: Samples) -> None:
     with pytest.raises(NoSpeech, match=r"voice\.wav"):
         look(sound, 16_000)
+
+
+def test_music_with_a_few_words_names_its_share_and_the_limit(look: Inspect) -> None:
+    speech, rate_hz = clean_speech()
+    if look(speech, rate_hz).speech_by == "energy":
+        pytest.skip("no speech model for this machine")
+    with pytest.raises(NoSpeech, match=r"voice\.wav is mostly something else .* at least 30% is needed\. Upload"):
+        look(np.concatenate((speech, 1.5 * music(30.0, rate_hz)), axis=1), rate_hz)
 
 
 def test_speech_in_strong_noise_is_still_speech(look: Inspect) -> None:

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from tests.processes import until
-from tests.worker.audio.signals import Samples, clean_speech, in_noise, silence, speech_like, write
+from tests.worker.audio.signals import Samples, clean_speech, in_noise, silence, spoken, write
 from worker.audio.decibels import power_to_db
 from worker.audio.decoder import Decoder
 from worker.audio.inspection import inspect
@@ -126,7 +126,7 @@ def test_noise_stays_where_no_treatment_is_wished(make: Prepare, noisy: tuple[Sa
     [(48_000, 24_000, 24_000), (22_050, 24_000, 22_050), (16_000, None, 16_000), (96_000, None, 48_000)],
 )
 def test_rates_only_go_down(make: Prepare, rate_hz: int, max_rate_hz: int | None, expected_hz: int) -> None:
-    prepared = make(speech_like(3.0, rate_hz), rate_hz, target=TargetFormat("wav", max_rate_hz))
+    prepared = make(spoken(3.0, rate_hz), rate_hz, target=TargetFormat("wav", max_rate_hz))
     assert prepared.rate_hz == expected_hz
     assert ("resample" in _names(prepared)) == (rate_hz != expected_hz)
 
@@ -158,7 +158,7 @@ def test_the_engines_length_is_kept_with_the_most_speech(make: Prepare) -> None:
 
 @pytest.mark.parametrize("container", ["wav", "flac"])
 def test_the_engines_size_is_kept(make: Prepare, container: str) -> None:
-    sound = in_noise(speech_like(20.0, 24_000), 20.0)
+    sound = in_noise(spoken(20.0, 24_000), 20.0)
     prepared = make(sound, 24_000, target=TargetFormat(container, max_size_bytes=200_000))  # type: ignore[arg-type]
     assert prepared.size_bytes <= 200_000
     assert prepared.size_bytes > 140_000
@@ -210,7 +210,7 @@ print(status.split("VmHWM:")[1].split()[0])
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
 def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
     peaks: list[int] = []
-    minute = in_noise(speech_like(60.0, 8_000), 15.0)
+    minute = in_noise(spoken(60.0, 8_000), 15.0)
     for minutes in (1, 10):
         path = tmp_path / f"{minutes}.wav"
         write(path, np.tile(minute, (2, minutes)), 8_000)

@@ -20,13 +20,16 @@ def test_a_ready_voice_is_erased_everywhere(workshop: Workshop) -> None:
     clone_id, job_id = workshop.order(at=Stage.SUBMIT)
     workshop.work(job_id)
     assert workshop.sandbox.ledger()
+    with workshop.database.write() as session:
+        found = {"filename": "anna.wav", "sample_id": "smp_1", "warning": "truncated: a little"}
+        session.get_one(Clone, clone_id).warnings = [found]
     erase_id = erase(workshop, clone_id)
     workshop.work(erase_id)
     assert workshop.job(erase_id).outcome is Outcome.DONE
     assert workshop.sandbox.ledger() == ()
     assert stored(workshop) == []
     clone = workshop.clone(clone_id)
-    assert (clone.name, clone.description, clone.vendor_voice_id) == ("", None, None)
+    assert (clone.name, clone.description, clone.vendor_voice_id, clone.warnings) == ("", None, None, None)
     with workshop.database.read() as session:
         assert session.get_one(Account, MAIN_ACCOUNT).clones_held == 0
 

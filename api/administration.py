@@ -1,0 +1,55 @@
+"""Accounts and keys for the operator at the terminal: straight in the database, without a running service."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from shared import keys
+from shared.db.engine import Database
+from shared.db.migrate import upgrade
+from shared.keys import ALL_SCOPES, MAIN_ACCOUNT, KnownKey
+from shared.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class MadeKey:
+    """A new key, in clear for the only time."""
+
+    key: str
+    account_id: str
+    scopes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"key": self.key, "accountId": self.account_id, "scopes": list(self.scopes)}
+
+
+def _database(chosen: Settings) -> Database:
+    database = Database(chosen.database_url)
+    upgrade(database)
+    keys.ensure_bootstrap(database, None)
+    return database
+
+
+def make_account(chosen: Settings, max_clones: int | None) -> str:
+    """Make an account; return its id. Raises: SetupError, DatabaseUnavailable."""
+    with _database(chosen).write() as session:
+        return keys.create_account(session, max_clones=max_clones)
+
+
+def make_key(chosen: Settings, name: str, account_id: str | None, scopes: list[str] | None) -> MadeKey:
+    """Make a key. Raises: NotFound, InvalidField, SetupError, DatabaseUnavailable."""
+    owner = account_id or MAIN_ACCOUNT
+    granted = tuple(scopes) if scopes else tuple(str(scope) for scope in ALL_SCOPES)
+    with _database(chosen).write() as session:
+        return MadeKey(keys.create_key(session, owner, name=name, scopes=granted), owner, granted)
+
+
+def known_keys(chosen: Settings) -> tuple[KnownKey, ...]:
+    """Return every key, revoked ones too. Raises: SetupError, DatabaseUnavailable."""
+    with _database(chosen).read() as session:
+        return keys.list_keys(session)
+
+
+def end_key(chosen: Settings, key_id: str) -> None:
+    """Revoke a key. Raises: NotFound, SetupError, DatabaseUnavailable."""
+    with _database(chosen).write() as session:
+        keys.revoke(session, key_id)

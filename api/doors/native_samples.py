@@ -1,0 +1,134 @@
+"""The native door's samples: what was uploaded for a clone, to be listed, heard and drawn."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Path, Query
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from api.doors.native import Reader, VoiceId
+from api.doors.native_shapes import EXAMPLES
+from api.download import Download, Recording
+from api.envelope import success, timestamp
+from shared import views
+from shared.errors import NotFound
+from shared.formats import Container
+from shared.services import Services
+from shared.views import SampleView
+
+router = APIRouter(prefix="/api/v2", responses=EXAMPLES)
+
+
+class Version(StrEnum):
+    """Which form of a recording."""
+
+    ORIGINAL = "original"
+    PREPARED = "prepared"
+
+
+SampleId = Annotated[str, Path(description="The recording's id, `smp_…`")]
+WhichVersion = Annotated[
+    Version, Query(description="`original`: as it was uploaded; `prepared`: as it was made for the vendor")
+]
+
+_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+_AUDIO: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "The recording, as an attachment", "content": {"audio/*": _BINARY}},
+    206: {"description": "The range that was asked for", "content": {"audio/*": _BINARY}},
+    304: {"description": "Unchanged since the `If-None-Match`"},
+}
+
+
+@router.get("/voice-clones/{voice_id}/samples", summary="A clone's recordings")
+def list_samples(request: Request, caller: Reader, voice_id: VoiceId) -> JSONResponse:
+    """Return the recordings in the order of their upload; what is measured is null until it has been."""
+    with _services(request).database.read() as session:
+        samples = views.samples(session, caller.account_id, voice_id)
+    return success({"voiceId": voice_id, "samples": [_shape(voice_id, sample) for sample in samples]})
+
+
+@router.get(
+    "/voice-clones/{voice_id}/samples/{sample_id}/audio",
+    summary="A recording's sound",
+    status_code=200,
+    response_class=Download,
+    responses=_AUDIO,
+)
+def get_audio(
+    request: Request, caller: Reader, voice_id: VoiceId, sample_id: SampleId, version: WhichVersion = Version.ORIGINAL
+) -> Download:
+    """Return the bytes, whole or the one range that `Range` asks for."""
+    services = _services(request)
+    with services.database.read() as session:
+        sample = views.sample(session, caller.account_id, voice_id, sample_id)
+    return Download(request, services.storage, _original(sample) if version is Version.ORIGINAL else _prepared(sample))
+
+
+@router.get("/voice-clones/{voice_id}/samples/{sample_id}/peaks", summary="A recording's waveform")
+def get_peaks(
+    request: Request, caller: Reader, voice_id: VoiceId, sample_id: SampleId, version: WhichVersion = Version.ORIGINAL
+) -> JSONResponse:
+    """Return the waveform to draw: equal stretches of time, of each the lowest and highest point in -127..127."""
+    with _services(request).database.read() as session:
+        sample = views.sample(session, caller.account_id, voice_id, sample_id)
+        peaks = views.peaks(session, sample.id, prepared=version is Version.PREPARED)
+    if peaks is None:
+        raise _missing(sample, version)
+    return success({"sampleId": sample.id, "version": version, "peaks": peaks})
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def _original(sample: SampleView) -> Recording:
+    media_type = Container(sample.container).media_type
+    return Recording(sample.object_key, sample.filename, media_type, sample.size_bytes, sample.sha256)
+
+
+def _prepared(sample: SampleView) -> Recording:
+    """Return what was made for the vendor. Raises: NotFound: when nothing was."""
+    made = sample.preparation
+    if sample.prepared_key is None or made is None:
+        raise _missing(sample, Version.PREPARED)
+    container = Container(made["container"])
+    filename = f"{sample.id}.{container}"
+    return Recording(sample.prepared_key, filename, container.media_type, made["size_bytes"], made["sha256"])
+
+
+def _missing(sample: SampleView, version: Version) -> NotFound:
+    if version is Version.PREPARED:
+        return NotFound(
+            f"There is no prepared version of '{sample.filename}': it is made in the stage 'prepare', and not of "
+            "recordings that the vendor does not need. The clone's 'stage' says how far it is.",
+            version=version,
+        )
+    return NotFound(
+        f"'{sample.filename}' has no waveform yet: it is measured in the stage 'validate'. The clone's 'stage' says "
+        "how far it is.",
+        version=version,
+    )
+
+
+def _shape(voice_id: str, sample: SampleView) -> dict[str, Any]:
+    measured = sample.inspection or {}
+    here = f"/api/v2/voice-clones/{voice_id}/samples/{sample.id}"
+    versions = (Version.ORIGINAL,) if sample.prepared_key is None else tuple(Version)
+    return {
+        "sampleId": sample.id,
+        "filename": sample.filename,
+        "format": sample.container,
+        "contentType": Container(sample.container).media_type,
+        "sizeBytes": sample.size_bytes,
+        "sha256": sample.sha256,
+        "durationSeconds": measured.get("duration_s"),
+        "rateHz": measured.get("rate_hz"),
+        "channels": measured.get("channels"),
+        "createdAt": timestamp(sample.created_at),
+        "urls": {
+            what: {version.value: f"{here}/{what}?version={version}" for version in versions}
+            for what in ("audio", "peaks")
+        },
+    }

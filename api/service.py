@@ -1,0 +1,163 @@
+"""The service's processes as the commands start them: everything under one supervisor, the API alone, the migration.
+
+Heavy to import; the client's commands must not (api/commands/serving.py imports it only when a process is started).
+"""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import typer
+import uvicorn
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.client import KEY_FILE
+from api.supervisor import ChildSpec, bind, supervise
+from shared import keys, leash, log
+from shared.broker import EmbeddedBroker, broker_url
+from shared.db.engine import Database
+from shared.db.migrate import is_current, upgrade
+from shared.doorbell import BackgroundBell
+from shared.errors import SetupError
+from shared.services import Services
+from shared.settings import EMBEDDED, Settings
+
+_GRACE_S = 10
+
+
+def serve(chosen: Settings) -> int:
+    """Set up the data folder and supervise everything until a signal comes; return the exit code.
+
+    What cannot work is refused here, in a sentence, before any child is started. Raises: SetupError.
+    """
+    log.configure("up", chosen.log_format)
+    with _alone_in(chosen.data_dir):
+        services = Services.open(chosen)
+        upgrade(services.database)
+        keys.ensure_bootstrap(services.database, _own_key(chosen))
+        services.database.dispose()
+        listener = bind(chosen.host, chosen.port)
+        host, port = listener.getsockname()[:2]
+        url = f"http://{host if ':' not in host else f'[{host}]'}:{port}"
+
+        def greet(stopping: threading.Event) -> None:
+            if _answers(url, stopping):
+                typer.echo(_banner(url, chosen), err=True)
+
+        return supervise(_children(chosen, listener), ready=greet)
+
+
+@contextlib.contextmanager
+def _alone_in(data_dir: Path) -> Iterator[None]:
+    """Hold the data folder for this supervisor; the kernel lets go of it with the process, however that ends."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(data_dir / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise SetupError(f"CLONEPIPE_DATA_DIR is {data_dir}, which cannot be used: {error.strerror}.") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise SetupError(
+            f"Another 'clonepipe up' runs on {data_dir}. Stop it, or choose another folder with CLONEPIPE_DATA_DIR."
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def _children(chosen: Settings, listener: socket.socket) -> list[ChildSpec]:
+    python = (sys.executable, "-P", "-m")  # -P: the folder we are started in may hold packages of our rooms' names
+    children = []
+    if chosen.broker_url == EMBEDDED:
+        # Valkey says at every start that the kernel could be tuned for snapshots, which this broker never makes.
+        command = EmbeddedBroker(chosen.data_dir).command()
+        children.append(ChildSpec("broker", command, hushed=("Memory overcommit must be enabled",)))
+    descriptor = listener.fileno()
+    # A child writes into our pipe and cannot see that a person reads along.
+    words = {"CLONEPIPE_LOG_FORMAT": "console"} if chosen.log_format == "auto" and sys.stdout.isatty() else {}
+    children += [
+        ChildSpec("api", (*python, "api", "api", "--fd", str(descriptor)), words, (descriptor,)),
+        ChildSpec("relay", (*python, "worker.relay"), words),
+        ChildSpec("worker", (*python, "worker"), words),
+    ]
+    return children
+
+
+def _own_key(chosen: Settings) -> str:
+    """Return the operator's key, or the one this machine made for itself."""
+    if chosen.bootstrap_api_key is not None:
+        return chosen.bootstrap_api_key.get_secret_value()
+    path = chosen.data_dir / KEY_FILE
+    # Created with its mode, not changed to it: at no moment can another user read it.
+    with (
+        contextlib.suppress(FileExistsError),
+        os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file,
+    ):
+        file.write(f"cp_{secrets.token_hex(20)}\n")
+    return path.read_text().strip()
+
+
+def _answers(url: str, stopping: threading.Event) -> bool:
+    while not stopping.is_set():
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(f"{url}/livez", timeout=2, trust_env=False).status_code == 200:
+                return True
+        stopping.wait(0.1)
+    return False
+
+
+def _banner(url: str, chosen: Settings) -> str:
+    if chosen.bootstrap_api_key is not None:
+        key = "$CLONEPIPE_BOOTSTRAP_API_KEY"
+    else:
+        key = f"$(cat {_short(chosen.data_dir / KEY_FILE)})"
+    return (
+        f"\nclonepipe is ready at {url}   (documentation: {url}/docs)\n"
+        f"data folder: {chosen.data_dir}\n\n"
+        f'  curl {url}/api/v2/voice-clones -H "Authorization: Bearer {key}" \\\n'
+        "       -F name=Anna -F files=@recording.wav\n"
+    )
+
+
+def _short(path: Path) -> str:
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+
+
+def serve_api(chosen: Settings, descriptor: int | None) -> None:
+    """Serve the API alone, on an inherited socket or on HOST and PORT. Raises: SetupError."""
+    log.configure("api", chosen.log_format)
+    leash.watch()
+    services = Services.open(chosen)
+    if not is_current(services.database):
+        raise SetupError("The database does not have this version's tables; run 'clonepipe migrate'.")
+    secret = chosen.bootstrap_api_key
+    keys.ensure_bootstrap(services.database, secret.get_secret_value() if secret else None)
+    listener = bind(chosen.host, chosen.port) if descriptor is None else socket.socket(fileno=descriptor)
+    _serve(create_app(services, BackgroundBell(broker_url(chosen))), listener)
+
+
+def _serve(app: FastAPI, listener: socket.socket) -> None:
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", server_header=False,
+        timeout_keep_alive=30, timeout_graceful_shutdown=_GRACE_S,
+    )  # fmt: skip
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def migrate_database(chosen: Settings) -> None:
+    """Bring the database to this version's tables. Raises: SetupError, DatabaseUnavailable."""
+    database = Database(chosen.database_url)
+    upgrade(database)
+    keys.ensure_bootstrap(database, None)
