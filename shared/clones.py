@@ -148,12 +148,13 @@ def change(session: Session, account_id: str, clone_id: str, wish: CloneChange) 
 def delete(session: Session, account_id: str, clone_id: str) -> str:
     """Take the clone off the account's list at once and begin its erasure; return the erase job's id.
 
-    A job that is running is fenced off: whatever it does from now on finds that it owns nothing. Raises: NotFound.
+    A job that is running is fenced off: whatever it writes from now on fails. Its holder may still be storing a file,
+    so the erasure waits until the holder has noticed or its lease is over. Raises: NotFound.
     """
     found = session.execute(select(Clone.vendor, Clone.engine).where(*owned(account_id, clone_id))).one_or_none()
     if found is None:
         raise not_found(clone_id)
-    jobs.take_over(session, clone_id)
+    leased_until = jobs.take_over(session, clone_id)
     job_id = jobs.new_job_id()
     deleted = session.execute(
         update(Clone)
@@ -164,7 +165,9 @@ def delete(session: Session, account_id: str, clone_id: str) -> str:
     if deleted is None:
         raise not_found(clone_id)
     vendor, engine = found
-    jobs.create(session, jobs.NewJob(job_id, account_id, clone_id, vendor, engine, JobKind.ERASE, Stage.SUBMIT))
+    jobs.create(
+        session, jobs.NewJob(job_id, account_id, clone_id, vendor, engine, JobKind.ERASE, Stage.SUBMIT, leased_until)
+    )
     return job_id
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
@@ -23,7 +24,7 @@ _HISTORY = 20
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job as it is born: due at once."""
+    """A job as it is born: due at once, or not before a moment."""
 
     id: str
     account_id: str
@@ -32,6 +33,7 @@ class NewJob:
     engine: str
     kind: JobKind
     stage: Stage
+    not_before: datetime | None = None
 
 
 def new_job_id() -> str:
@@ -39,13 +41,13 @@ def new_job_id() -> str:
 
 
 def create(session: Session, new: NewJob, *, typical_s: float | None = None) -> None:
-    """Write a job that is due now. The partial unique index refuses a second live one for the clone."""
+    """Write a job. The partial unique index refuses a second live one for the clone."""
     eta_s = None if typical_s is None else estimate_s(session, new.vendor, new.engine, typical_s)
     session.execute(
         insert(Job).values(
             id=new.id, account_id=new.account_id, clone_id=new.clone_id, vendor=new.vendor, engine=new.engine,
             kind=new.kind, stage=new.stage, queue=QUEUE_OF[new.stage], progress=0,
-            eta_at=None if eta_s is None else db_now(eta_s), due_at=db_now(), waits=0, attempt=0, fence=0,
+            eta_at=None if eta_s is None else db_now(eta_s), due_at=new.not_before or db_now(), waits=0, attempt=0, fence=0,
             announcements=0, announce_at=db_now(BELL_HEAD_START_S), created_at=db_now(), updated_at=db_now(),
             stage_started_at=db_now(),
         )
@@ -64,14 +66,29 @@ def estimate_s(session: Session, vendor: str, engine: str, typical_s: float) -> 
     return lengths_s[len(lengths_s) // 2] if lengths_s else typical_s + _OVERHEAD_S
 
 
-def take_over(session: Session, clone_id: str) -> None:
-    """End the clone's live job, if it has one, by raising its fence: its holder's next write fails."""
+def take_over(session: Session, clone_id: str) -> datetime | None:
+    """End the clone's live job, if it has one, by raising its fence: its holder's next write fails.
+
+    Return until when a holder may believe that the job is still its own, and be in the middle of something.
+    """
+    leased_until = session.scalar(
+        select(Job.lease_until).where(Job.clone_id == clone_id, Job.outcome.is_(None)).with_for_update()
+    )
     session.execute(
         update(Job)
         .where(Job.clone_id == clone_id, Job.outcome.is_(None))
         .values(
             outcome=Outcome.CANCELED, fence=Job.fence + 1, lease_until=None, finished_at=db_now(), updated_at=db_now()
         )
+    )
+    return leased_until
+
+
+def hasten_erasure(session: Session, clone_id: str) -> None:
+    """Let an erasure begin now that waited for another job's holder: that one has stopped."""
+    erasing = Job.clone_id == clone_id, Job.kind == JobKind.ERASE, Job.outcome.is_(None), Job.lease_until.is_(None)
+    session.execute(
+        update(Job).where(*erasing, Job.waits == 0, Job.due_at > db_now()).values(due_at=db_now(), announce_at=db_now())
     )
 
 

@@ -13,6 +13,7 @@ from shared.errors import BrokerUnavailable
 from shared.services import Services
 from shared.states import Queue
 from worker.audio.decoder import Decoder
+from worker.desk import Desk
 from worker.heart import Heart
 
 _logger = log.get(__name__)
@@ -20,13 +21,14 @@ _logger = log.get(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Services, sound decoder, heart and bell of this process; `stopping` is set when it shall hand its work back."""
+    """Services, sound decoder, heart, desk and bell of this process; `stopping` tells it to hand its work back."""
 
     services: Services
     queues: frozenset[Queue]
     owner: str
     decoder: Decoder
     heart: Heart
+    desk: Desk
     bell: Doorbell
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -38,7 +40,7 @@ class Bench:
         heart = Heart(
             services.database, owner=owner, queues=queues, slots=settings.worker_threads, lease_s=settings.lease_s
         )
-        return cls(services, queues, owner, Decoder(), heart, bell)
+        return cls(services, queues, owner, Decoder(), heart, Desk(settings.data_dir / "work"), bell)
 
     def ring(self, queue: Queue, job_id: str) -> None:
         """Announce a job to the workers of another queue; if that fails, the relay will."""

@@ -4,10 +4,9 @@ A stage knows nothing of leases and attempts. It returns an ending or raises; he
 state, in one transaction with what the stage wants saved.
 """
 
-import tempfile
 from pathlib import Path
 
-from shared import claims, log
+from shared import claims, jobs, log
 from shared.claims import Claim
 from shared.errors import ClaimLost, ServiceError, VendorRateLimited
 from shared.states import QUEUE_OF, JobKind, WaitingFor, percent
@@ -31,9 +30,9 @@ def work(bench: Bench, job_id: str) -> None:
     if claim is None:
         return
     # The recordings stay here while we go from stage to stage; a job resumed elsewhere fetches them again.
-    with tempfile.TemporaryDirectory(prefix="clonepipe-") as folder:
+    with bench.desk.folder() as folder:
         while claim is not None:
-            claim = _run_stage(bench, claim, Path(folder))
+            claim = _run_stage(bench, claim, folder)
 
 
 def _run_stage(bench: Bench, claim: Claim, folder: Path) -> Claim | None:
@@ -44,10 +43,11 @@ def _run_stage(bench: Bench, claim: Claim, folder: Path) -> Claim | None:
             spent = claims.exhausted(claim, bench.services.settings.max_attempts)
             if spent is not None and claim.kind is not JobKind.ERASE:
                 raise spent
-            task = Task.open(bench, claim, hold, folder)
-            return _settle(bench, claim, stage_of(claim.kind, claim.stage)(task))
+            with Task.open(bench, claim, hold, folder) as task:
+                return _settle(bench, claim, stage_of(claim.kind, claim.stage)(task))
         except ClaimLost:
             logger.warning("claim_lost")
+            _write(bench, claim, lambda session: jobs.hasten_erasure(session, claim.clone_id))
         except HandedBack:
             logger.info("handed_back")
             _write(bench, claim, lambda session: claims.hand_back(session, claim))

@@ -4,12 +4,14 @@ Everything here is read when the stage begins. A stage that wants something writ
 exception is `transaction`, for an intent that must be committed before the outside world is touched.
 """
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import select
@@ -18,9 +20,10 @@ from sqlalchemy.orm import Session
 from shared import claims
 from shared.claims import Claim
 from shared.db.models import Clone, Sample
-from shared.errors import ClaimLost, SourceMissing
+from shared.errors import ClaimLost, DatabaseUnavailable, SourceMissing, StorageUnavailable
 from shared.services import Services
 from shared.states import Denoise, Trim, percent
+from shared.storage.protocol import put_file
 from shared.vendors.protocol import CloneOrder, Engine, Vendor
 from worker.audio.decoder import Decoder
 from worker.bench import Bench
@@ -61,6 +64,7 @@ class Task:
     _bench: Bench
     _hold: Hold
     _shown_at_s: float = field(default=float("-inf"))
+    _stored_keys: list[str] = field(default_factory=list)
 
     @classmethod
     def open(cls, bench: Bench, claim: Claim, hold: Hold, folder: Path) -> Self:
@@ -78,6 +82,25 @@ class Task:
             clone.id, clone.name, clone.description, clone.language, clone.gender, clone.labels, clone.voice_settings
         )
         return cls(claim, order, clone.denoise, clone.trim, clone.vendor_voice_id, recordings, folder, bench, hold)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take back what was stored by a run that came to nothing; where a commit's outcome is unknown, it stays."""
+        if error is None or isinstance(error, DatabaseUnavailable):
+            return
+        for key in self._stored_keys:
+            with contextlib.suppress(StorageUnavailable):  # the sweep finds what cannot be deleted now
+                self.services.storage.delete(key)
+
+    def store(self, key: str, path: Path, content_type: str) -> None:
+        """Store a file under a key that only this run uses. Raises: ClaimLost, StorageUnavailable."""
+        with self.transaction():
+            self._stored_keys.append(key)
+        put_file(self.services.storage, key, path, content_type)
 
     @property
     def services(self) -> Services:

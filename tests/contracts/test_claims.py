@@ -220,8 +220,21 @@ def test_deleting_takes_the_job_over(database: Database, new_clone: NewClone) ->
     assert job_row(database, job_id).outcome is Outcome.CANCELED
     with pytest.raises(ClaimLost), database.write() as session:
         claims.renew(session, claim, 30.0)
+    assert take(database, erase_id) is None, "the holder may be in the middle of storing something"
+    with database.write() as session:
+        jobs.hasten_erasure(session, clone_id)
     erase = must_take(database, erase_id)
     assert (erase.kind, erase.stage) == (JobKind.ERASE, Stage.SUBMIT)
+
+
+def test_an_erasure_waits_for_a_dead_holder_only_as_long_as_its_lease(database: Database, new_clone: NewClone) -> None:
+    clone_id, job_id = new_clone()
+    must_take(database, job_id, lease_s=0.3)
+    with database.write() as session:
+        erase_id = clones.delete(session, MAIN_ACCOUNT, clone_id)
+    assert take(database, erase_id) is None
+    time.sleep(0.4)
+    assert take(database, erase_id) is not None
 
 
 def _claim_all(url: str, job_ids: list[str], results: "multiprocessing.Queue[list[str]]") -> None:

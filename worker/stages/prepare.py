@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from shared.db.models import Sample
 from shared.states import Stage
-from shared.storage.protocol import put_file
 from shared.vendors.protocol import Limits
 from worker.audio.inspection import Inspection
 from worker.audio.preparation import Prepared, TargetFormat, TreatmentWish
@@ -41,7 +40,7 @@ def prepare(task: Task) -> Ending:
     for number, choice in enumerate(choices):
         prepared = _treat(task, choice, task.part(number / len(choices), 0.9 / len(choices)))
         key = f"{PurePosixPath(choice.recording.object_key).parent}/prepared-{task.claim.fence}.{prepared.container}"
-        put_file(task.services.storage, key, prepared.path, CONTENT_TYPES[prepared.container])
+        task.store(key, prepared.path, CONTENT_TYPES[prepared.container])
         results[choice.recording.id] = (key, prepared)
         task.show((number + 1) / len(choices))
 
