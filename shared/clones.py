@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from shared import events, jobs
 from shared.db.models import Account, Clone, Sample
 from shared.db.moment import db_now
-from shared.errors import CloneLimitExceeded, NotFound
+from shared.errors import CloneLimitExceeded, CloneNotFound
 from shared.states import Denoise, EventType, JobKind, Stage, Status, Trim
 
 
@@ -176,6 +176,6 @@ def owned(account_id: str, clone_id: str) -> tuple[Any, ...]:
     return Clone.id == clone_id, Clone.account_id == account_id, Clone.deleted_at.is_(None)
 
 
-def not_found(clone_id: str) -> NotFound:
+def not_found(clone_id: str) -> CloneNotFound:
     """Say that there is no such clone; the same words whether it never was, was deleted or is another account's."""
-    return NotFound(f"There is no voice clone '{clone_id[:40]}' on this account.")
+    return CloneNotFound(f"There is no voice clone '{clone_id[:40]}' on this account.")

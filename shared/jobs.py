@@ -47,8 +47,8 @@ def create(session: Session, new: NewJob, *, typical_s: float | None = None) -> 
         insert(Job).values(
             id=new.id, account_id=new.account_id, clone_id=new.clone_id, vendor=new.vendor, engine=new.engine,
             kind=new.kind, stage=new.stage, queue=QUEUE_OF[new.stage], progress=0,
-            eta_at=None if eta_s is None else db_now(eta_s), due_at=new.not_before or db_now(), waits=0, attempt=0, fence=0,
-            announcements=0, announce_at=db_now(BELL_HEAD_START_S), created_at=db_now(), updated_at=db_now(),
+            eta_at=None if eta_s is None else db_now(eta_s), due_at=new.not_before or db_now(), waits=0, attempt=0,
+            fence=0, announcements=0, announce_at=db_now(BELL_HEAD_START_S), created_at=db_now(), updated_at=db_now(),
             stage_started_at=db_now(),
         )
     )  # fmt: skip

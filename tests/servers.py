@@ -24,6 +24,8 @@ import pytest
 import uvicorn
 from botocore.config import Config
 
+from api.protocol import BoundedProtocol
+
 START_S = 60.0
 
 
@@ -139,8 +141,8 @@ def s3_server() -> S3Server:
 
 @contextmanager
 def serving(app: Any) -> Iterator[int]:
-    """Run an ASGI app in a thread, as in production (uvloop, httptools); give its port."""
-    config = uvicorn.Config(app, port=0, loop="uvloop", http="httptools", log_level="error", lifespan="off")
+    """Run an ASGI app in a thread, as in production (uvloop, our bounded protocol); give its port."""
+    config = uvicorn.Config(app, port=0, loop="uvloop", http=BoundedProtocol, log_level="error", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -34,6 +34,11 @@ class Vendors:
         vendor = self._by_name.get(name)
         return vendor.notice if vendor else None
 
+    def engine_of(self, vendor: str, engine: str) -> Engine | None:
+        """Return the engine that a row names, or None when it is not configured here any more."""
+        found = self._by_name.get(vendor)
+        return found.engines.get(engine) if found else None
+
     def names(self) -> tuple[str, ...]:
         """Return every configured vendor as `vendor/engine`."""
         return tuple(f"{vendor.name}/{engine}" for vendor in self._by_name.values() for engine in vendor.engines)

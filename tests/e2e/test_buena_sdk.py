@@ -73,7 +73,7 @@ def test_it_raises_its_own_errors_with_our_words(api: buena_sdk.DefaultApi) -> N
     for call in (api.delete_voice_clone, lambda voice_id: api.update_voice_clone(voice_id, wish)):
         with pytest.raises(buena_sdk.exceptions.NotFoundException) as missing:
             call("vc_nobody")
-        assert json.loads(missing.value.body)["code"] == "NOT_FOUND"
+        assert json.loads(missing.value.body)["code"] == "VOICE_CLONE_NOT_FOUND"
 
 
 def test_a_key_that_is_not_known_is_its_unauthorized(stack: Stack) -> None:

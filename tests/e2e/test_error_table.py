@@ -183,6 +183,7 @@ def test_a_cut_recording_with_enough_in_it_is_ready_with_a_warning(stack: Stack)
     [
         pytest.param("cut.m4a", lambda: recordings.m4a()[:30_000], "AUDIO_UNREADABLE", id="cut before its index"),
         pytest.param("cut.flac", lambda: SPEECH[: len(SPEECH) // 20], "AUDIO_UNREADABLE", id="cut to nearly nothing"),
+        pytest.param("cut.flac", lambda: SPEECH[: len(SPEECH) // 5], "AUDIO_UNREADABLE", id="cut to under a second"),
         pytest.param("nan.wav", lambda: recordings.wav_with(float("nan")), "AUDIO_UNREADABLE", id="NaN"),
         pytest.param("inf.wav", lambda: recordings.wav_with(float("inf")), "AUDIO_UNREADABLE", id="infinite"),
         pytest.param("short.wav", lambda: recordings.speech_wav(0.2), "AUDIO_TOO_SHORT", id="0.2 s"),
@@ -242,8 +243,8 @@ def test_an_unknown_and_a_foreign_clone_are_404_alike(stack: Stack) -> None:
     stack.wait_for(voice_id, "ready")
     stranger = headers_of(stack, foreign=True)
     for path in (f"/voice-clones/{voice_id}", f"/voice-clones/{voice_id}/samples", "/voice-clones/vc_nobody"):
-        check(stack.client.get(path, headers=stranger), 404, "NOT_FOUND")
-    check(stack.client.get("/voice-clones/vc_nobody"), 404, "NOT_FOUND", "vc_nobody")
+        check(stack.client.get(path, headers=stranger), 404, "VOICE_CLONE_NOT_FOUND")
+    check(stack.client.get("/voice-clones/vc_nobody"), 404, "VOICE_CLONE_NOT_FOUND", "vc_nobody")
 
 
 @pytest.mark.parametrize("method", ["PUT", "OPTIONS", "DELETE", "TRACE"])

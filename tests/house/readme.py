@@ -37,7 +37,11 @@ def errors_table() -> str:
     """Return every error code with its status and what it says by default."""
     lines = ["| code | HTTP | meaning |", "| --- | --- | --- |"]
     for kind in _leaves(ServiceError):
-        if kind.__module__ == errors.__name__ and kind.code not in ("CLAIM_LOST", "SETUP", "BROKER_UNAVAILABLE"):
+        if kind.__module__.startswith(errors.__name__) and kind.code not in (
+            "CLAIM_LOST",
+            "SETUP",
+            "BROKER_UNAVAILABLE",
+        ):
             lines.append(f"| `{kind.code}` | {kind.status} | {kind().message} |")
     return "\n".join(lines)
 

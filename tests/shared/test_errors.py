@@ -7,7 +7,12 @@ from shared.errors import ServiceError
 def kinds(root: type[ServiceError] = ServiceError) -> list[type[ServiceError]]:
     return [
         root,
-        *(kind for child in root.__subclasses__() for kind in kinds(child) if kind.__module__ == errors.__name__),
+        *(
+            kind
+            for child in root.__subclasses__()
+            for kind in kinds(child)
+            if kind.__module__.startswith(errors.__name__)
+        ),
     ]
 
 

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from api.intake.buffers import BufferPool
 from api.intake.draining import BodyWatch, DrainingResponse
 from api.intake.recordings import IntakeLimits, receive_form
+from api.protocol import BoundedProtocol
 from shared.errors import MissingField, ServiceError
 from shared.ids import random_word
 from shared.settings import MIB
@@ -74,7 +75,7 @@ def main(folder):
     """Serve until the parent closes our standard input; say the port on standard output."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        create_app(Path(folder)), loop="uvloop", http="httptools", log_level="error", lifespan="off"
+        create_app(Path(folder)), loop="uvloop", http=BoundedProtocol, log_level="error", lifespan="off"
     )
     threading.Thread(target=end_with_parent, daemon=True).start()
     sys.stdout.write(f"{listener.getsockname()[1]}\n")

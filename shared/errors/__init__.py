@@ -1,0 +1,145 @@
+"""Every error that clonepipe names, in one tree. A door changes only the envelope, never the code.
+
+    ServiceError                      INTERNAL_ERROR                500
+    ├── RequestError                  INVALID_REQUEST               400
+    │   ├── MissingField              MISSING_FIELD                 400
+    │   ├── InvalidField              INVALID_FIELD                 400
+    │   ├── MalformedBody             MALFORMED_BODY                400
+    │   ├── InvalidFileFormat         INVALID_FILE_FORMAT           400
+    │   ├── EmptyFile                 EMPTY_FILE                    400
+    │   ├── TooManyFiles              TOO_MANY_FILES                400
+    │   ├── DuplicateFile             DUPLICATE_FILE                400
+    │   ├── Unauthorized              UNAUTHORIZED                  401
+    │   ├── MissingScope              MISSING_SCOPE                 403
+    │   ├── NotFound                  NOT_FOUND                     404
+    │   │   └── CloneNotFound         VOICE_CLONE_NOT_FOUND         404
+    │   ├── MethodNotAllowed          METHOD_NOT_ALLOWED            405
+    │   ├── UploadTimeout             UPLOAD_TIMEOUT                408
+    │   ├── IdempotencyInFlight       IDEMPOTENCY_IN_FLIGHT         409
+    │   ├── FileTooLarge              FILE_TOO_LARGE                413
+    │   ├── RangeNotSatisfiable       RANGE_NOT_SATISFIABLE         416
+    │   ├── IdempotencyKeyReused      IDEMPOTENCY_KEY_REUSED        422
+    │   ├── RateLimited               RATE_LIMIT_EXCEEDED           429
+    │   └── CloneLimitExceeded        VOICE_CLONE_LIMIT_EXCEEDED    429
+    ├── AudioError                    AUDIO_ERROR                   422
+    │   ├── AudioUnreadable           AUDIO_UNREADABLE              422
+    │   ├── AudioTooShort             AUDIO_TOO_SHORT               422
+    │   ├── AudioTooLong              AUDIO_TOO_LONG                422
+    │   └── NoSpeech                  NO_SPEECH                     422
+    ├── VendorError                   VENDOR_ERROR                  502
+    │   ├── VendorRejected            VENDOR_REJECTED               502
+    │   ├── VendorAuth                VENDOR_AUTH                   502
+    │   ├── VendorQuota               VENDOR_QUOTA                  502
+    │   ├── VendorRateLimited         VENDOR_RATE_LIMITED           503  retryable
+    │   ├── VendorUnavailable         VENDOR_UNAVAILABLE            503  retryable
+    │   ├── VendorProtocol            VENDOR_PROTOCOL               502
+    │   ├── UnknownOutcome            VENDOR_UNKNOWN_OUTCOME        502  retryable
+    │   ├── TrainingFailed            TRAINING_FAILED               502
+    │   └── TrainingOverdue           TRAINING_OVERDUE              502
+    ├── DatabaseUnavailable           DATABASE_UNAVAILABLE          503  retryable
+    ├── BrokerUnavailable             BROKER_UNAVAILABLE            503  retryable, never shown to a client
+    ├── StorageUnavailable            STORAGE_UNAVAILABLE           503  retryable
+    ├── SourceMissing                 SOURCE_MISSING                500
+    ├── DecoderLost                   DECODER_LOST                  500  retryable
+    ├── WorkerLost                    WORKER_LOST                   500
+    ├── ClaimLost                     CLAIM_LOST                    500  never leaves the worker
+    └── SetupError                    SETUP                         500  told to the operator, exit code 2
+
+The docstring of a class is its default message. `retryable` is the only thing the engine looks at to choose between
+another attempt and failure; `status` is what a door answers when the error reaches it. Audio and vendor errors are
+told inside the clone. One file a family: what a request, a recording, a vendor or a service of ours may get wrong.
+"""
+
+from shared.errors.audio import AudioError, AudioTooLong, AudioTooShort, AudioUnreadable, NoSpeech
+from shared.errors.request import (
+    CloneLimitExceeded,
+    CloneNotFound,
+    DuplicateFile,
+    EmptyFile,
+    FileTooLarge,
+    IdempotencyInFlight,
+    IdempotencyKeyReused,
+    InvalidField,
+    InvalidFileFormat,
+    MalformedBody,
+    MethodNotAllowed,
+    MissingField,
+    MissingScope,
+    NotFound,
+    RangeNotSatisfiable,
+    RateLimited,
+    RequestError,
+    TooManyFiles,
+    Unauthorized,
+    UploadTimeout,
+)
+from shared.errors.root import ServiceError
+from shared.errors.service import (
+    BrokerUnavailable,
+    ClaimLost,
+    DatabaseUnavailable,
+    DecoderLost,
+    SetupError,
+    SourceMissing,
+    StorageUnavailable,
+    WorkerLost,
+)
+from shared.errors.vendor import (
+    TrainingFailed,
+    TrainingOverdue,
+    UnknownOutcome,
+    VendorAuth,
+    VendorError,
+    VendorProtocol,
+    VendorQuota,
+    VendorRateLimited,
+    VendorRejected,
+    VendorUnavailable,
+)
+
+__all__ = [
+    "AudioError",
+    "AudioTooLong",
+    "AudioTooShort",
+    "AudioUnreadable",
+    "BrokerUnavailable",
+    "ClaimLost",
+    "CloneLimitExceeded",
+    "CloneNotFound",
+    "DatabaseUnavailable",
+    "DecoderLost",
+    "DuplicateFile",
+    "EmptyFile",
+    "FileTooLarge",
+    "IdempotencyInFlight",
+    "IdempotencyKeyReused",
+    "InvalidField",
+    "InvalidFileFormat",
+    "MalformedBody",
+    "MethodNotAllowed",
+    "MissingField",
+    "MissingScope",
+    "NoSpeech",
+    "NotFound",
+    "RangeNotSatisfiable",
+    "RateLimited",
+    "RequestError",
+    "ServiceError",
+    "SetupError",
+    "SourceMissing",
+    "StorageUnavailable",
+    "TooManyFiles",
+    "TrainingFailed",
+    "TrainingOverdue",
+    "Unauthorized",
+    "UnknownOutcome",
+    "UploadTimeout",
+    "VendorAuth",
+    "VendorError",
+    "VendorProtocol",
+    "VendorQuota",
+    "VendorRateLimited",
+    "VendorRejected",
+    "VendorUnavailable",
+    "WorkerLost",
+]

@@ -1,0 +1,123 @@
+"""What is wrong with a request: told to the client at once, and nothing of it is kept."""
+
+from shared.errors.root import ServiceError
+
+
+class RequestError(ServiceError):
+    """The request cannot be understood."""
+
+    code, status = "INVALID_REQUEST", 400
+
+
+class MissingField(RequestError):
+    """A required field is missing."""
+
+    code = "MISSING_FIELD"
+
+
+class InvalidField(RequestError):
+    """A field has a value that cannot be used."""
+
+    code = "INVALID_FIELD"
+
+
+class MalformedBody(RequestError):
+    """The body is not well-formed multipart/form-data."""
+
+    code = "MALFORMED_BODY"
+
+
+class InvalidFileFormat(RequestError):
+    """Unsupported audio format. Please use WAV, MP3, M4A, or FLAC files."""
+
+    code = "INVALID_FILE_FORMAT"
+
+
+class EmptyFile(RequestError):
+    """A file has no bytes. Record it again, or check that the export finished."""
+
+    code = "EMPTY_FILE"
+
+
+class TooManyFiles(RequestError):
+    """More files than one request may carry."""
+
+    code = "TOO_MANY_FILES"
+
+
+class DuplicateFile(RequestError):
+    """The same recording was sent twice in one request."""
+
+    code = "DUPLICATE_FILE"
+
+
+class FileTooLarge(RequestError):
+    """A file exceeds the size limit."""
+
+    code, status = "FILE_TOO_LARGE", 413
+
+
+class Unauthorized(RequestError):
+    """No valid API key. Send it as 'Authorization: Bearer KEY' or as 'x-api-key: KEY'."""
+
+    code, status = "UNAUTHORIZED", 401
+
+
+class MissingScope(RequestError):
+    """This API key does not have the permission that the request needs."""
+
+    code, status = "MISSING_SCOPE", 403
+
+
+class NotFound(RequestError):
+    """There is nothing at this address for this account."""
+
+    code, status = "NOT_FOUND", 404
+
+
+class MethodNotAllowed(RequestError):
+    """This address does not take that method."""
+
+    code, status = "METHOD_NOT_ALLOWED", 405
+
+
+class UploadTimeout(RequestError):
+    """The upload stalled or was slower than the minimum rate; send it again."""
+
+    code, status = "UPLOAD_TIMEOUT", 408
+
+
+class RangeNotSatisfiable(RequestError):
+    """The range that was asked for lies behind the end of the recording."""
+
+    code, status = "RANGE_NOT_SATISFIABLE", 416
+
+
+class IdempotencyInFlight(RequestError):
+    """Another request with this Idempotency-Key is under way."""
+
+    code, status = "IDEMPOTENCY_IN_FLIGHT", 409
+
+
+class IdempotencyKeyReused(RequestError):
+    """This Idempotency-Key was used for another content. A new request needs a new key."""
+
+    code, status = "IDEMPOTENCY_KEY_REUSED", 422
+
+
+class RateLimited(RequestError):
+    """Too many requests in a short time. Wait as long as Retry-After says."""
+
+    code, status = "RATE_LIMIT_EXCEEDED", 429
+
+
+class CloneLimitExceeded(RequestError):
+    """Maximum voice clones reached. Delete existing clones or raise the account's limit."""
+
+    code, status = "VOICE_CLONE_LIMIT_EXCEEDED", 429
+
+
+class CloneNotFound(NotFound):
+    """There is no such voice clone on this account."""
+
+    code = "VOICE_CLONE_NOT_FOUND"

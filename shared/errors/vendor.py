@@ -1,0 +1,69 @@
+"""What a vendor did: an adapter raises only these, and the vendor's words are kept and shown."""
+
+from typing import Any
+
+from shared.errors.root import ServiceError
+
+
+class VendorError(ServiceError):
+    """The vendor could not do what was asked."""
+
+    code, status = "VENDOR_ERROR", 502
+
+
+class VendorRejected(VendorError):
+    """The vendor refused the recordings or the request."""
+
+    code = "VENDOR_REJECTED"
+
+
+class VendorAuth(VendorError):
+    """The vendor refused our credentials; the operator must check the vendor's API key."""
+
+    code = "VENDOR_AUTH"
+
+
+class VendorQuota(VendorError):
+    """The plan at the vendor has no room for another voice."""
+
+    code = "VENDOR_QUOTA"
+
+
+class VendorRateLimited(VendorError):
+    """The vendor asked us to slow down. Nothing was created there."""
+
+    code, status, retryable = "VENDOR_RATE_LIMITED", 503, True
+
+    def __init__(self, message: str | None = None, *, retry_after_s: float = 30.0, **details: Any) -> None:
+        super().__init__(message, retry_after_s=retry_after_s, **details)
+        self.retry_after_s = retry_after_s
+
+
+class VendorUnavailable(VendorError):
+    """The vendor could not be reached. Nothing was sent."""
+
+    code, status, retryable = "VENDOR_UNAVAILABLE", 503, True
+
+
+class VendorProtocol(VendorError):
+    """The vendor answered something that its contract does not know."""
+
+    code = "VENDOR_PROTOCOL"
+
+
+class UnknownOutcome(VendorError):
+    """The vendor may or may not have acted: the answer was lost."""
+
+    code, retryable = "VENDOR_UNKNOWN_OUTCOME", True
+
+
+class TrainingFailed(VendorError):
+    """The vendor could not train a voice from these recordings."""
+
+    code = "TRAINING_FAILED"
+
+
+class TrainingOverdue(VendorError):
+    """The vendor did not finish the training in the time it states."""
+
+    code = "TRAINING_OVERDUE"
