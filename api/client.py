@@ -1,7 +1,9 @@
 """The HTTP client behind the command line: what any client of the service could write with httpx."""
 
-from collections.abc import Callable, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -12,6 +14,15 @@ from shared.settings import Settings
 
 KEY_FILE = "api-key"
 _TIMEOUT = httpx.Timeout(30.0, write=300.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A clone to be made: recordings and form fields, and the key under which it is made once."""
+
+    files: tuple[Path, ...]
+    fields: Mapping[str, str]
+    idempotency_key: str | None = None
 
 
 class Refused(ServiceError):
@@ -43,12 +54,16 @@ class Client:
             raise SetupError(f"CLONEPIPE_API_URL is '{url}'; it must begin with http:// or https://.")
         return cls(url, find_key(settings))
 
-    def create(self, files: Sequence[Path], fields: Mapping[str, str], sent: Callable[[int], None]) -> dict[str, Any]:
+    def create(self, order: Order, sent: Callable[[int], None]) -> dict[str, Any]:
         """Upload recordings; `sent` is told how many bytes of them went out so far."""
+        # A key for each order: should the answer be lost, sending the same again makes no second clone.
+        headers = {"idempotency-key": order.idempotency_key or secrets.token_hex(16)}
         with ExitStack() as stack:
             counter = _Counter(sent)
-            parts = [("files", (path.name, _Counted(stack.enter_context(path.open("rb")), counter))) for path in files]
-            return self._ask("POST", "/voice-clones", data=dict(fields), files=parts)
+            files = [
+                ("files", (path.name, _Counted(stack.enter_context(path.open("rb")), counter))) for path in order.files
+            ]
+            return self._ask("POST", "/voice-clones", data=dict(order.fields), files=files, headers=headers)
 
     def get(self, voice_id: str) -> dict[str, Any]:
         """Return a clone."""

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api.client import Client
+from api.client import Client, Order
 from api.commands.outcome import EXIT_FAILED, EXIT_WAITED, outcome_table
 from shared.errors import SetupError
 from shared.settings import settings
@@ -35,6 +35,9 @@ def clone(
     gender: Annotated[str | None, typer.Option(help="male, female or neutral")] = None,
     denoise: Annotated[str | None, typer.Option(help="auto, on or off")] = None,
     trim: Annotated[str | None, typer.Option(help="auto or off")] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="Repeat an order with the same key, and it makes no second clone")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Stay until the clone is ready or failed")] = False,
     timeout_s: Annotated[
         float, typer.Option("--timeout", help="Seconds that --wait waits at most; 0 is no limit")
@@ -52,22 +55,15 @@ def clone(
     }  # fmt: skip
     fields = {field: value for field, value in wishes.items() if value is not None}
     client = Client.from_settings(settings())
-    raise typer.Exit(run(client, files, fields, wait=wait, timeout_s=timeout_s, as_json=as_json))
+    order = Order(tuple(files), fields, idempotency_key)
+    raise typer.Exit(run(client, order, wait=wait, timeout_s=timeout_s, as_json=as_json))
 
 
-def run(
-    client: Client,
-    files: list[Path],
-    fields: Mapping[str, str],
-    *,
-    wait: bool,
-    timeout_s: float = 0.0,
-    as_json: bool = False,
-) -> int:
+def run(client: Client, order: Order, *, wait: bool, timeout_s: float = 0.0, as_json: bool = False) -> int:
     """Upload, watch if asked to, print the outcome; return the exit code. Bars are drawn only on a terminal."""
     console = Console(stderr=True)
     with _bars(console, hidden=as_json or not sys.stderr.isatty()) as bars:
-        created = _upload(client, files, fields, bars)
+        created = _upload(client, order, bars)
         if not as_json and not bars.disable:
             console.print(f"accepted as [bold]{created['voiceId']}[/] by {created['vendor']}/{created['engine']}")
         final = watch(client, created["voiceId"], bars, timeout_s=timeout_s) if wait else created
@@ -81,11 +77,11 @@ def _bars(console: Console, *, hidden: bool) -> Progress:
     )  # fmt: skip
 
 
-def _upload(client: Client, files: list[Path], fields: Mapping[str, str], bars: Progress) -> dict[str, Any]:
-    total_bytes = sum(path.stat().st_size for path in files)
-    note = f"{len(files)} file{'s' * (len(files) > 1)}, {total_bytes / 1e6:.1f} MB"
+def _upload(client: Client, order: Order, bars: Progress) -> dict[str, Any]:
+    count, total_bytes = len(order.files), sum(path.stat().st_size for path in order.files)
+    note = f"{count} file{'s' * (count > 1)}, {total_bytes / 1e6:.1f} MB"
     bar = bars.add_task("upload", total=max(1, total_bytes), note=note)
-    created = client.create(files, fields, lambda sent_bytes: bars.update(bar, completed=min(sent_bytes, total_bytes)))
+    created = client.create(order, lambda sent_bytes: bars.update(bar, completed=min(sent_bytes, total_bytes)))
     bars.update(bar, completed=max(1, total_bytes))
     return created
 

@@ -15,7 +15,7 @@ import httpx
 import typer
 from rich.console import Console
 
-from api.client import Client, find_key
+from api.client import Client, Order, find_key
 from api.commands.clone import run
 from api.listener import bind
 from shared import leash
@@ -42,7 +42,8 @@ def demo(
             console.print(
                 f"uploading [bold]{recording.name}[/] to the sandbox vendor, which pretends: no voice is trained"
             )
-            code = run(client, [recording], {"name": "Demo voice", "vendor": "sandbox"}, wait=True, timeout_s=timeout_s)
+            order = Order((recording,), {"name": "Demo voice", "vendor": "sandbox"})
+            code = run(client, order, wait=True, timeout_s=timeout_s)
     raise typer.Exit(code)
 
 

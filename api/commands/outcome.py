@@ -19,6 +19,8 @@ def outcome_table(clone: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]
     table.add_column(overflow="fold")
     for label, value in _lines(clone):
         table.add_row(label, value)
+    for warning in clone["warnings"]:
+        table.add_row("warning", Text(_shown(f"{warning['filename']}: {warning['warning']}"), style="yellow"))
     parts: list[Any] = [table]
     if samples:
         parts += [Text(""), _sound_table(samples)]
@@ -30,7 +32,7 @@ def outcome_table(clone: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]
 def _lines(clone: Mapping[str, Any]) -> list[tuple[str, Text]]:
     status = clone["status"]
     lines = [
-        ("clone", Text(f"{clone['voiceId']}  {clone['name']}")),
+        ("clone", Text(_shown(f"{clone['voiceId']}  {clone['name']}"))),
         ("status", Text(f"{status} ({clone['training_progress']} %)", style=_COLOURS[status])),
         ("vendor", Text(f"{clone['vendor']}/{clone['engine']}")),
     ]
@@ -40,7 +42,7 @@ def _lines(clone: Mapping[str, Any]) -> list[tuple[str, Text]]:
         waiting = f", waiting for {clone['waitingFor']}" if clone["waitingFor"] else ""
         lines.append(("stage", Text(f"{clone['stage']}{waiting}")))
     if clone["error_message"]:
-        lines.append(("why", Text(f"{clone['errorCode']}: {clone['error_message']}", style="red")))
+        lines.append(("why", Text(_shown(f"{clone['errorCode']}: {clone['error_message']}"), style="red")))
     return lines
 
 
@@ -58,12 +60,12 @@ def _sound_table(samples: Sequence[Mapping[str, Any]]) -> Table:
 def _sound_row(sample: Mapping[str, Any]) -> tuple[str, ...]:
     before, after = sample["before"], sample["after"]
     if before is None:
-        return sample["filename"], sample["format"], "", "", "", "not inspected"
+        return _shown(sample["filename"]), sample["format"], "", "", "", "not inspected"
     uploaded = f"{before['duration_s']:.1f} s {sample['format']} {before['rate_hz'] / 1000:g} kHz"
     if after is None:
-        return sample["filename"], uploaded, "", _rounded(before["snr_db"]), "", "not sent"
+        return _shown(sample["filename"]), uploaded, "", _rounded(before["snr_db"]), "", "not sent"
     return (
-        sample["filename"],
+        _shown(sample["filename"]),
         uploaded,
         f"{after['duration_s']:.1f} s {after['container']} {after['rate_hz'] / 1000:g} kHz",
         f"{_rounded(after['snr_before_db'])} → {_rounded(after['snr_after_db'])} dB",
@@ -74,3 +76,8 @@ def _sound_row(sample: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _rounded(value: float | None) -> str:
     return "?" if value is None else f"{value:.0f}"
+
+
+def _shown(text: str) -> str:
+    """Return a text of somebody else's without what would steer the terminal."""
+    return "".join(character if character.isprintable() else "�" for character in text)

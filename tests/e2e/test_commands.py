@@ -119,3 +119,48 @@ def test_a_busy_port_is_said_at_once(stack: Stack, tmp_path: Path) -> None:
     done = clonepipe("up", port=port, data_dir=tmp_path)
     assert done.returncode == 2
     assert f"Port {port}" in done.stderr
+
+
+def test_an_order_repeated_with_its_key_makes_one_clone(stack: Stack) -> None:
+    order = ("clone", CLEAN_SPEECH, "--name", "Once", "--idempotency-key", "order-1", "--json")
+    made = [json.loads(clonepipe(*order, **at(stack)).stdout)["voiceId"] for _ in range(2)]
+    assert made[0] == made[1]
+
+
+def test_a_key_is_listed_without_showing_it_and_revoked_at_once(stack: Stack) -> None:
+    key = clonepipe("keys", "create", "--name", "short-lived", data_dir=stack.folder).stdout.strip()
+    listed = clonepipe("keys", "list", "--json", data_dir=stack.folder).stdout
+    assert key not in listed
+    [found] = [known for known in json.loads(listed) if known["name"] == "short-lived"]
+    assert stack.client.get("/voice-clones", headers={"x-api-key": key}).status_code == 200
+    assert clonepipe("keys", "revoke", found["id"], data_dir=stack.folder).returncode == 0
+    assert stack.client.get("/voice-clones", headers={"x-api-key": key}).status_code == 401
+    assert clonepipe("keys", "revoke", found["id"], data_dir=stack.folder).returncode == 1
+
+
+MISTAKES: list[tuple[dict[str, object], str]] = [
+    ({"port": "abc"}, "CLONEPIPE_PORT"),
+    ({"max_files": 0}, "CLONEPIPE_MAX_FILES"),
+    ({"bootstrap_api_key": "x1y2z3"}, "CLONEPIPE_BOOTSTRAP_API_KEY"),
+    ({"storage_url": "ftp://x"}, "CLONEPIPE_STORAGE_URL"),
+    ({"database_url": "mysql://x"}, "CLONEPIPE_DATABASE_URL"),
+    ({"default_vendor": "nobody"}, "CLONEPIPE_DEFAULT_VENDOR"),
+    ({"data_dir": "/dev/null/x"}, "CLONEPIPE_DATA_DIR"),
+]
+
+
+@pytest.mark.parametrize(("settings", "variable"), MISTAKES, ids=[variable for _, variable in MISTAKES])
+def test_an_operators_mistake_is_one_sentence_that_names_the_variable(
+    tmp_path: Path, settings: dict[str, object], variable: str
+) -> None:
+    done = clonepipe("up", **{"data_dir": tmp_path, "port": 0, **settings})
+    assert done.returncode == 2
+    assert variable in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "x1y2z3" not in done.stderr
+
+
+def test_a_second_up_on_the_same_data_folder_is_refused_at_once(stack: Stack) -> None:
+    done = clonepipe("up", port=0, data_dir=stack.folder)
+    assert done.returncode == 2
+    assert "Another 'clonepipe up' runs" in done.stderr

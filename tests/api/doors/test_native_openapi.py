@@ -7,6 +7,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from api.app import DOORS
+from api.change import CHANGEABLE
 from api.order import FIELDS
 from tests.api.doors.conftest import SPEECH, Door
 
@@ -130,8 +131,20 @@ def test_the_document_is_of_the_version_that_the_page_can_show(door: Door, docum
     assert '"type":"null"' not in text
     assert '"const"' not in text
     assert "contentMediaType" not in text
-    change = document["components"]["schemas"]["ChangeBody"]["properties"]["isActive"]
-    assert (change["type"], change["nullable"]) == ("boolean", True)
+
+
+def test_the_change_that_is_declared_is_the_change_that_is_taken(door: Door, document: dict[str, Any]) -> None:
+    clone = f"{CLONES}/{door.create()['voiceId']}"
+    for method in ("put", "patch"):
+        body = document["paths"][f"{CLONES}/{{voice_id}}"][method]["requestBody"]
+        properties = body["content"]["application/json"]["schema"]["properties"]
+        assert body["required"] is True
+        assert set(properties) == set(CHANGEABLE)
+        for name, schema in properties.items():
+            assert (schema["nullable"], bool(schema["description"])) == (True, True)
+            value = True if schema["type"] == "boolean" else "x" * min(schema["maxLength"], 100)
+            answer = door.client.request(method, clone, json={name: value})
+            assert (answer.status_code, answer.json()["data"][name]) == (200, value)
 
 
 def test_the_page_names_no_other_host_and_all_it_names_is_here(door: Door) -> None:

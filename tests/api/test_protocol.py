@@ -1,0 +1,183 @@
+"""The bounds on a request's head, at the socket: how long it is, how long it takes, and what is no request at all."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from api.protocol import BoundedProtocol
+from tests.servers import serving
+
+HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
+
+
+class Echo:
+    """An application that answers with the number of bytes that came; notes who left before the end."""
+
+    def __init__(self) -> None:
+        self.left = 0
+        self.app = Starlette(routes=[Route("/", self.answer, methods=["GET", "POST"])])
+
+    async def answer(self, request: Request) -> Response:
+        try:
+            return PlainTextResponse(str(len(await request.body())))
+        except ClientDisconnect:
+            self.left += 1
+            return Response(status_code=499)
+
+
+@pytest.fixture
+def echo() -> Echo:
+    return Echo()
+
+
+@pytest.fixture
+def port(echo: Echo) -> Iterator[int]:
+    with serving(echo.app) as found:
+        yield found
+
+
+@contextmanager
+def dialled(port: int) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        yield connection
+
+
+def read_all(connection: socket.socket) -> bytes:
+    found = b""
+    while True:
+        try:
+            data = connection.recv(65_536)
+        except ConnectionResetError:
+            return found
+        if not data:
+            return found
+        found += data
+
+
+def flood(connection: socket.socket, piece: bytes, most_bytes: int) -> int:
+    """Send the piece again and again until the other side has had enough; return how much went out."""
+    sent_bytes = 0
+    try:
+        while sent_bytes < most_bytes:
+            connection.sendall(piece)
+            sent_bytes += len(piece)
+    except OSError:
+        pass
+    return sent_bytes
+
+
+def envelope(answer: bytes) -> dict[str, object]:
+    found: dict[str, object] = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert set(found) == {"error", "code", "message", "version", "timestamp", "requestId", "details"}
+    return found
+
+
+@pytest.mark.parametrize(
+    "begun", [b"GET /", GET + b"x: ", b"\r\n" * 10, GET + b"x: 1\r\n" * 5], ids=["path", "value", "blank", "headers"]
+)
+def test_a_head_past_64_kib_is_431_in_the_envelope(port: int, begun: bytes) -> None:
+    with dialled(port) as connection:
+        piece = b"\r\n" if begun.startswith(b"\r\n") else b"a"
+        connection.sendall(begun + piece * (70_000 // len(piece)))
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+    assert b"connection: close" in answer.lower()
+    assert envelope(answer)["code"] == "HEADERS_TOO_LARGE"
+    assert envelope(answer)["details"] == {"limit": 65_536}
+
+
+def test_many_headers_are_one_head(port: int) -> None:
+    with dialled(port) as connection:
+        connection.sendall(GET + b"".join(b"h%d: v\r\n" % number for number in range(10_000)) + b"\r\n")
+        assert envelope(read_all(connection))["code"] == "HEADERS_TOO_LARGE"
+
+
+def test_a_flood_is_not_swallowed(port: int) -> None:
+    with dialled(port) as connection:
+        connection.sendall(GET + b"x: ")
+        assert flood(connection, b"a" * 1_000_000, 300_000_000) < 100_000_000
+
+
+def test_a_head_below_the_bound_is_taken_with_a_body_of_any_size(port: int) -> None:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        for _ in range(3):  # on one connection: each head has the whole bound
+            answer = client.post("/", headers={"x": "a" * 60_000}, content=b"b" * 1_000_000)
+            assert (answer.status_code, answer.text) == (200, "1000000")
+
+
+@pytest.mark.parametrize("kind", [b"0\r\nx: ", b"5;x="], ids=["trailer", "extension"])
+def test_what_stands_beside_a_chunked_body_is_bounded_too(port: int, echo: Echo, kind: bytes) -> None:
+    with dialled(port) as connection:
+        connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n" + kind)
+        time.sleep(0.05)
+        assert flood(connection, b"a" * 1_000_000, 300_000_000) < 100_000_000
+        assert echo.left == 1
+
+
+def test_requests_sent_in_a_row_are_answered_in_a_row(port: int) -> None:
+    with dialled(port) as connection:
+        connection.sendall((HEAD + b"Content-Length: 5\r\n\r\nhello") * 20 + GET + b"Connection: close\r\n\r\n")
+        assert read_all(connection).count(b"HTTP/1.1 200 OK") == 21
+
+
+def test_bytes_that_are_no_http_are_told_so_in_the_envelope(port: int) -> None:
+    with dialled(port) as connection:
+        connection.sendall(b"\x16\x03\x01 hello\r\n\r\n")
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert envelope(answer)["code"] == "INVALID_REQUEST"
+
+
+def test_a_broken_body_is_told_so_and_its_reader_is_let_go(port: int, echo: Echo) -> None:
+    with dialled(port) as connection:
+        connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+        time.sleep(0.05)
+        connection.sendall(b"nonsense\r\n")
+        assert envelope(read_all(connection))["code"] == "INVALID_REQUEST"
+    assert echo.left == 1
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [b"", GET, GET + b"Content-Length: 0\r\n\r\n" + GET, GET + b"\r\n\r\n"],
+    ids=["nothing", "half a head", "half of a second head", "a line's end"],
+)
+def test_a_head_that_is_not_whole_in_time_ends_the_connection(
+    port: int, begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedProtocol, "max_head_s", 0.3)
+    began_s = time.monotonic()
+    with dialled(port) as connection:
+        connection.sendall(begun)
+        assert read_all(connection).count(b"HTTP/1.1 200 OK") == begun.count(b"\r\n\r\n")
+    assert time.monotonic() - began_s < 4, "uvicorn's own patience is five seconds"
+
+
+def test_a_head_that_dribbles_is_not_waited_for(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BoundedProtocol, "max_head_s", 0.3)
+    with dialled(port) as connection:
+        connection.sendall(GET + b"x: ")
+        began_s = time.monotonic()
+        with pytest.raises(OSError):  # noqa: PT011  # reset or broken pipe, as the system likes
+            while time.monotonic() - began_s < 5:
+                connection.sendall(b"a")
+                time.sleep(0.02)
+
+
+def test_a_body_may_take_longer_than_a_head(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BoundedProtocol, "max_head_s", 0.1)
+    with dialled(port) as connection:
+        connection.sendall(HEAD + b"Content-Length: 6\r\nConnection: close\r\n\r\nabc")
+        time.sleep(0.3)
+        connection.sendall(b"def")
+        assert read_all(connection).endswith(b"\r\n\r\n6")
