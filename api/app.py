@@ -1,6 +1,6 @@
 """The API application: doors, health, documentation, and one error shape for all of them."""
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -28,7 +28,10 @@ _logger = log.get(__name__)
 
 def create_app(services: Services, doorbell: BackgroundBell) -> FastAPI:
     """Return the application over opened services."""
-    app = FastAPI(title="clonepipe", version="2.0", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(
+        title="clonepipe", version="2.0", docs_url=None, redoc_url=None, openapi_url="/openapi.json",
+        dependencies=[Depends(_check_address)],
+    )  # fmt: skip
     app.state.services = services
     app.state.doorbell = doorbell
     app.state.limits = RequestLimits(services.settings)
@@ -47,6 +50,12 @@ def create_app(services: Services, doorbell: BackgroundBell) -> FastAPI:
     app.add_exception_handler(ClientDisconnect, _left)
     app.add_exception_handler(Exception, _unforeseen)
     return app
+
+
+async def _check_address(request: Request) -> None:
+    """Refuse an id that no row can have: PostgreSQL does not even look for a NUL. Raises: NotFound."""
+    if "\0" in request.scope["path"]:
+        raise NotFound
 
 
 async def _named(request: Request, error: Exception) -> Response:

@@ -35,22 +35,27 @@ def refusal(request: Request, error: ServiceError) -> Response:
     A request that may still be sending its body is answered first and then drained, so that a client that writes
     before it reads sees the answer and not a reset.
     """
-    body = json.dumps(
+    body = refusal_body(error, request.scope.get("request_id"))
+    headers = _headers(error)
+    if request.method in _BODY_METHODS:
+        return DrainingResponse(body, status=error.status, headers=headers)
+    return Response(body, error.status, {**headers, "content-type": "application/json"})
+
+
+def refusal_body(error: ServiceError, request_id: str | None) -> bytes:
+    """Return the envelope of an error alone; whatever a client wrote into it, it can be told."""
+    return json.dumps(
         {
             "error": True,
             "code": error.code,
             "message": error.message,
             "version": VERSION,
             "timestamp": timestamp(),
-            "requestId": request.scope.get("request_id"),
+            "requestId": request_id,
             "details": dict(error.details),
         },
         ensure_ascii=False,
-    ).encode()
-    headers = _headers(error)
-    if request.method in _BODY_METHODS:
-        return DrainingResponse(body, status=error.status, headers=headers)
-    return Response(body, error.status, {**headers, "content-type": "application/json"})
+    ).encode("utf-8", "replace")
 
 
 def _headers(error: ServiceError) -> dict[str, str]:

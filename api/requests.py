@@ -26,7 +26,7 @@ class RequestIds:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _client_id(scope) or f"req_{secrets.token_hex(8)}"
+        request_id = _client_id(scope) or new_request_id()
         scope["request_id"] = request_id
         began_s = time.perf_counter()
         status = 0
@@ -45,6 +45,11 @@ class RequestIds:
             if scope["method"] not in _POLLS or status >= 400 or took_s > _SLOW_S:
                 took_ms = round(took_s * 1000, 1)
                 _logger.info("request", method=scope["method"], route=_route(scope), status=status, took_ms=took_ms)
+
+
+def new_request_id() -> str:
+    """Return an id for a request that brought none."""
+    return f"req_{secrets.token_hex(8)}"
 
 
 def _client_id(scope: Scope) -> str | None:

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.client import KEY_FILE
+from api.protocol import BoundedProtocol
 from api.supervisor import ChildSpec, bind, supervise
 from shared import keys, leash, log
 from shared.broker import EmbeddedBroker, broker_url
@@ -151,7 +152,7 @@ def serve_api(chosen: Settings, descriptor: int | None) -> None:
 def _serve(app: FastAPI, listener: socket.socket) -> None:
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", server_header=False,
-        timeout_keep_alive=30, timeout_graceful_shutdown=_GRACE_S,
+        http=BoundedProtocol, timeout_keep_alive=30, timeout_graceful_shutdown=_GRACE_S,
     )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listener])
 

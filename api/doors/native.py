@@ -2,14 +2,16 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Depends, Path, Query
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from api import idempotency
 from api.auth import requires
+from api.change import change_order
 from api.doors.native_shapes import (
+    CHANGE_BODY,
     CREATE_BODY,
     EXAMPLES,
     clone_shape,
@@ -20,9 +22,8 @@ from api.doors.native_shapes import (
 )
 from api.envelope import success
 from api.intake.creation import create_clone
-from api.order import DESCRIPTION_CHARS, NAME_CHARS
+from api.intake.document import receive_document
 from shared import clones, events, views
-from shared.clones import CloneChange
 from shared.keys import Caller, Scope
 from shared.services import Services
 from shared.states import QUEUE_OF, Stage
@@ -35,16 +36,6 @@ Reader = Annotated[Caller, Depends(requires(Scope.READ))]
 Updater = Annotated[Caller, Depends(requires(Scope.UPDATE))]
 Deleter = Annotated[Caller, Depends(requires(Scope.DELETE))]
 VoiceId = Annotated[str, Path(description="The clone's id, `vc_…`")]
-
-
-class ChangeBody(BaseModel):
-    """What may be changed of a clone; what is left out stays as it is."""
-
-    model_config = ConfigDict(extra="ignore", strict=True)
-
-    name: str | None = Field(None, min_length=1, max_length=NAME_CHARS, description="What it is called")
-    description: str | None = Field(None, max_length=DESCRIPTION_CHARS, description="What it is for")
-    is_active: bool | None = Field(None, alias="isActive", description="Whether it may be used")
 
 
 def _services(request: Request) -> Services:
@@ -94,29 +85,33 @@ def get_clone(request: Request, caller: Reader, voice_id: VoiceId) -> JSONRespon
     return success(clone_shape(view, services.vendors))
 
 
-def _change(request: Request, caller: Caller, voice_id: str, body: ChangeBody) -> JSONResponse:
+async def _change(request: Request, caller: Caller, voice_id: str) -> JSONResponse:
     services = _services(request)
-    wish = CloneChange(body.name, body.description, body.is_active)
-    with services.database.write() as session:
-        clones.change(session, caller.account_id, voice_id, wish)
-        view = views.get(session, caller.account_id, voice_id)
-    return success(clone_shape(view, services.vendors), "Voice clone updated successfully")
+    rate_bytes_s = services.settings.upload_min_rate_kib_s * 1024
+    order = change_order(await receive_document(request, min_rate_bytes_s=rate_bytes_s))
+
+    def commit() -> JSONResponse:
+        with services.database.write() as session:
+            view = order.apply(session, services.vendors, caller.account_id, voice_id)
+            shape = clone_shape(view, services.vendors)
+            if order.ignored:
+                shape["ignoredFields"] = list(order.ignored)
+            # Worded before the commit: what cannot be told is not done.
+            return success(shape, "Voice clone updated successfully")
+
+    return await run_in_threadpool(commit)
 
 
-@router.put("/voice-clones/{voice_id}", summary="Update a voice clone")
-def put_clone(
-    request: Request, caller: Updater, voice_id: VoiceId, body: Annotated[ChangeBody, Body()]
-) -> JSONResponse:
+@router.put("/voice-clones/{voice_id}", openapi_extra={"requestBody": CHANGE_BODY}, summary="Update a voice clone")
+async def put_clone(request: Request, caller: Updater, voice_id: VoiceId) -> JSONResponse:
     """Change name, description or `isActive`; the voice at the vendor stays as it is."""
-    return _change(request, caller, voice_id, body)
+    return await _change(request, caller, voice_id)
 
 
-@router.patch("/voice-clones/{voice_id}", summary="Update a voice clone")
-def patch_clone(
-    request: Request, caller: Updater, voice_id: VoiceId, body: Annotated[ChangeBody, Body()]
-) -> JSONResponse:
+@router.patch("/voice-clones/{voice_id}", openapi_extra={"requestBody": CHANGE_BODY}, summary="Update a voice clone")
+async def patch_clone(request: Request, caller: Updater, voice_id: VoiceId) -> JSONResponse:
     """Change name, description or `isActive`; the voice at the vendor stays as it is."""
-    return _change(request, caller, voice_id, body)
+    return await _change(request, caller, voice_id)
 
 
 @router.delete("/voice-clones/{voice_id}", summary="Delete a voice clone")

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from api.envelope import timestamp
-from api.order import DESCRIPTION_CHARS, GENDERS, JSON_CHARS, NAME_CHARS, URL_CHARS
+from api.fields import DESCRIPTION_CHARS, GENDERS, JSON_CHARS, NAME_CHARS, URL_CHARS
 from shared.events import EventLine
 from shared.states import Denoise, Status, Trim
 from shared.vendors import Vendors
@@ -166,6 +166,35 @@ CREATE_BODY: Final[dict[str, Any]] = {
                         "maxLength": URL_CHARS,
                         "description": "Where to tell of changes",
                     },
+                },
+            }
+        }
+    },
+}
+
+# A change's body is read by `api.change`, within bounds that the framework does not have.
+CHANGE_BODY: Final[dict[str, Any]] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "description": "What is left out, or null, stays as it is",
+                "properties": {
+                    "name": {
+                        "type": "string",
+                        "nullable": True,
+                        "minLength": 1,
+                        "maxLength": NAME_CHARS,
+                        "description": "What it is called; an engine may take less: GET /api/v2/vendors",
+                    },
+                    "description": {
+                        "type": "string",
+                        "nullable": True,
+                        "maxLength": DESCRIPTION_CHARS,
+                        "description": "What it is for",
+                    },
+                    "isActive": {"type": "boolean", "nullable": True, "description": "Whether it may be used"},
                 },
             }
         }

@@ -11,11 +11,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.fields import JSON_CHARS
 from api.idempotency import Reserved, form_fingerprint, reserved
 from api.intake.buffers import BufferPool
 from api.intake.recordings import IntakeLimits, ReceivedForm, receive_form
 from api.intake.void import VoidStorage
-from api.order import FIELDS, JSON_CHARS, OrderForm
+from api.order import FIELDS, OrderForm
 from shared import clones, views
 from shared.clones import NewSample
 from shared.errors import DatabaseUnavailable, DuplicateFile
@@ -42,7 +43,7 @@ async def create_clone(request: Request, caller: Caller, answer: Answer) -> Resp
     """
     async with reserved(request, caller) as reservation:
         if reservation.is_completed:
-            return reservation.replay(await _fingerprint_only(request))
+            return reservation.replay(await _fingerprint_only(request, caller))
         return await _create(request, caller, answer, reservation)
 
 
@@ -53,7 +54,9 @@ async def _create(request: Request, caller: Caller, answer: Answer, reservation:
     order = OrderForm()
     day = f"{datetime.now(UTC):%Y-%m-%d}"
     folder = f"samples/{day}/{caller.account_id}/{clone_id}"
-    form = await _receive(request, services.storage, lambda _: f"{folder}/{new_id(SAMPLE)}/original", order.take)
+    form = await _receive(
+        request, services.storage, lambda _: f"{folder}/{new_id(SAMPLE)}/original", order.take, caller
+    )
     try:
         engine = order.complete(services.vendors, services.settings.default_vendor)
         new = order.clone(clone_id, caller.account_id, _samples(form))
@@ -76,9 +79,9 @@ async def _create(request: Request, caller: Caller, answer: Answer, reservation:
     return answered
 
 
-async def _fingerprint_only(request: Request) -> str:
+async def _fingerprint_only(request: Request, caller: Caller) -> str:
     """Receive a form within the same limits, store nothing of it, and return what it is known by."""
-    return _fingerprint(request, await _receive(request, VoidStorage(), lambda index: f"void/{index}", None))
+    return _fingerprint(request, await _receive(request, VoidStorage(), lambda index: f"void/{index}", None, caller))
 
 
 def _fingerprint(request: Request, form: ReceivedForm) -> str:
@@ -96,6 +99,7 @@ async def _receive(
     storage: Storage,
     key_for: Callable[[int], str],
     on_field: Callable[[str, str], None] | None,
+    caller: Caller,
 ) -> ReceivedForm:
     services: Services = request.app.state.services
     buffers: BufferPool = request.app.state.buffers
@@ -110,6 +114,7 @@ async def _receive(
         key_for=key_for,
         file_field=_FILES,
         on_field=on_field,
+        owner=caller.account_id,
     )
 
 

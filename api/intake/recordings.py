@@ -15,14 +15,16 @@ from anyio import to_thread
 from api.intake.buffers import BufferPool
 from api.intake.form import FormEvent, PartBegan, PartData, PartEnded, form_events
 from api.intake.pace import PacedStream
-from api.intake.writer import RecordingWriter, StoredRecording
+from api.intake.writer import RecordingWriter, StoredRecording, shown_mb
 from shared import log
-from shared.errors import InvalidField, ServiceError, TooManyFiles
+from shared.errors import FileTooLarge, InvalidField, ServiceError, TooManyFiles
+from shared.settings import MIB
 from shared.storage.protocol import Storage
 
 __all__ = ["IntakeLimits", "ReceivedForm", "RecordingWriter", "StoredRecording", "receive_form"]
 
 _FILE_TYPES: Final = ("audio/", "video/", "application/octet-stream")
+_ROOM_BYTES: Final = 16 * MIB
 _logger = log.get(__name__)
 
 
@@ -36,6 +38,11 @@ class IntakeLimits:
     max_field_bytes: int
     min_rate_bytes_s: int = 0
     rate_window_s: float = 30.0
+
+    @property
+    def max_body_bytes(self) -> int:
+        """More than the largest form there can be: every file full, and room for all that is no file."""
+        return self.max_files * self.max_file_bytes + _ROOM_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +70,16 @@ async def receive_form(
     key_for: Callable[[int], str],
     file_field: str = "files",
     on_field: Callable[[str, str], None] | None = None,
+    owner: str | None = None,
 ) -> ReceivedForm:
     """Receive a body; `key_for` names the object of the n-th file, `on_field` may refuse a text field as it completes.
 
+    `owner` is whose share of the buffers is used.
     Raises: MalformedBody, InvalidField, TooManyFiles, FileTooLarge, InvalidFileFormat, EmptyFile, UploadTimeout,
         StorageUnavailable; what `on_field` and `stream` raise.
     """
+    if content_length is not None and content_length > limits.max_body_bytes:
+        raise _body_too_large(content_length, limits)
     chunks = PacedStream(stream, min_rate_bytes_s=limits.min_rate_bytes_s, window_s=limits.rate_window_s)
     receiver = _Receiver(
         storage=storage,
@@ -77,6 +88,7 @@ async def receive_form(
         key_for=key_for,
         file_field=file_field,
         on_field=on_field,
+        owner=owner,
         left_bytes=lambda: None if content_length is None else content_length - chunks.passed_bytes,
     )
     try:
@@ -109,6 +121,7 @@ class _Receiver:
     key_for: Callable[[int], str]
     file_field: str
     on_field: Callable[[str, str], None] | None
+    owner: str | None
     left_bytes: Callable[[], int | None]
     fields: dict[str, list[str]] = field(default_factory=dict)
     recordings: list[StoredRecording] = field(default_factory=list)
@@ -177,6 +190,7 @@ class _Receiver:
             filename=filename,
             max_bytes=self.limits.max_file_bytes,
             announced_bytes=self.left_bytes(),
+            owner=self.owner,
         )
 
     async def _end_file(self, recording: RecordingWriter) -> None:
@@ -202,6 +216,16 @@ class _Receiver:
         self.fields.setdefault(text.name, []).append(value)
         if self.on_field is not None:
             self.on_field(text.name, value)
+
+
+def _body_too_large(found_bytes: int, limits: IntakeLimits) -> FileTooLarge:
+    max_file_mb = shown_mb(limits.max_file_bytes)
+    return FileTooLarge(
+        f"The request announces {shown_mb(found_bytes)} MB; at most {shown_mb(limits.max_body_bytes)} MB are read: "
+        f"{limits.max_files} files of {max_file_mb} MB each, and their form. Send fewer or shorter recordings.",
+        max_size_mb=max_file_mb,
+        rejected_files=[],
+    )
 
 
 def _is_file_type(content_type: str | None) -> bool:

@@ -24,6 +24,7 @@ from shared.settings import MIB
 from shared.storage.protocol import ObjectWriter, Storage
 
 MAX_WAITING: Final = 1  # parts that wait behind the one that is being stored
+HEAD_BYTES: Final = 64 * 1024  # of each part, outside of the pool: who sends no more than this takes no buffer
 
 _logger = log.get(__name__)
 
@@ -44,6 +45,7 @@ class RecordingWriter:
     """Takes one file's bytes. End it with `finish` or `abort`; after an error only `abort` may follow.
 
     `announced_bytes` is what the request's length leaves for this file at most, None where nothing is declared.
+    `owner` is whose share of the buffers is used.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class RecordingWriter:
         filename: str,
         max_bytes: int,
         announced_bytes: int | None = None,
+        owner: str | None = None,
     ) -> None:
         self.key = key
         self._filename = filename
@@ -63,8 +66,10 @@ class RecordingWriter:
         self._buffers = buffers
         self._max_bytes = max_bytes
         self._announced_bytes = announced_bytes
+        self._owner = owner
+        self._head = bytearray()  # the part's bytes until there are enough of them for a buffer
         self._buffer: bytearray | None = None
-        self._filled_bytes = 0
+        self._filled_bytes = 0  # of the part, wherever they are
         self._container: Container | None = None
         self._sha256 = hashlib.sha256()
         self._object: ObjectWriter | None = None
@@ -82,15 +87,12 @@ class RecordingWriter:
         if self.received_bytes > self._max_bytes:
             raise self._too_large()
         while data:
-            if self._buffer is None:
-                self._buffer = await self._buffers.acquire()
-            taken = data[: len(self._buffer) - self._filled_bytes]
-            self._buffer[self._filled_bytes : self._filled_bytes + len(taken)] = taken
-            self._filled_bytes += len(taken)
-            data = data[len(taken) :]
+            if self._buffer is None and self._filled_bytes + len(data) > HEAD_BYTES:
+                await self._move_to_buffer()
+            data = data[self._put(data) :]
             if self._container is None and self._filled_bytes >= SNIFF_BYTES:
-                self._sniff(self._buffer)
-            if self._filled_bytes == len(self._buffer):
+                self._sniff()
+            if self._buffer is not None and self._filled_bytes == len(self._buffer):
                 await self._hand_over()
 
     async def finish(self) -> StoredRecording:
@@ -100,9 +102,9 @@ class RecordingWriter:
                 f"'{self._filename}' has no bytes. Record it again, or check that the export finished.",
                 rejected_files=[self._filename],
             )
-        if self._buffer is not None:
+        if self._filled_bytes:
             if self._container is None:
-                self._sniff(self._buffer)
+                self._sniff()
             await self._hand_over()
         self._begin(self._commit)
         await self._settle(0)
@@ -129,8 +131,25 @@ class RecordingWriter:
         if self._object is not None:
             await to_thread.run_sync(self._forget, limiter=self._buffers.carriers)
 
-    def _sniff(self, buffer: bytearray) -> None:
-        self._container = sniff(bytes(buffer[: min(self._filled_bytes, SNIFF_BYTES)]))
+    async def _move_to_buffer(self) -> None:
+        buffer = await self._buffers.acquire(self._owner)
+        buffer[: self._filled_bytes] = self._head
+        self._buffer, self._head = buffer, bytearray()
+
+    def _put(self, data: memoryview) -> int:
+        """Take as much as there is room for; return how many bytes."""
+        if self._buffer is None:
+            self._head += data
+            taken_bytes = len(data)
+        else:
+            taken_bytes = min(len(data), len(self._buffer) - self._filled_bytes)
+            self._buffer[self._filled_bytes : self._filled_bytes + taken_bytes] = data[:taken_bytes]
+        self._filled_bytes += taken_bytes
+        return taken_bytes
+
+    def _sniff(self) -> None:
+        first = self._head if self._buffer is None else self._buffer
+        self._container = sniff(bytes(first[: min(self._filled_bytes, SNIFF_BYTES)]))
         if self._container is None:
             raise InvalidFileFormat(
                 f"'{self._filename}' is not in a format that can be read, whatever its name says. "
@@ -140,12 +159,15 @@ class RecordingWriter:
             )
 
     async def _hand_over(self) -> None:
-        """Give the buffer to a thread as soon as there is room in the queue."""
+        """Give the part to a thread as soon as there is room in the queue."""
         await self._settle(MAX_WAITING)
-        assert self._buffer is not None
-        buffer, size_bytes = self._buffer, self._filled_bytes
-        self._buffer, self._filled_bytes = None, 0
-        self._begin(partial(self._store, buffer, size_bytes), buffer)
+        buffer, part, size_bytes = (
+            self._buffer,
+            self._head if self._buffer is None else self._buffer,
+            self._filled_bytes,
+        )
+        self._buffer, self._head, self._filled_bytes = None, bytearray(), 0
+        self._begin(partial(self._store, part, size_bytes), buffer)
 
     async def _settle(self, most: int) -> None:
         """Wait until at most so many steps are under way. Raises what a finished one raised."""

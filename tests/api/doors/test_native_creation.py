@@ -1,7 +1,10 @@
 """Creating a clone through the native door: what is taken, what is refused, and that a refusal leaves nothing."""
 
 import hashlib
+import json
+import socket
 from collections.abc import Callable
+from http.client import HTTPResponse
 from typing import Any
 
 import pytest
@@ -166,6 +169,26 @@ def test_a_file_over_the_limit_is_413_with_buenas_details(make_door: Callable[..
     [rejected] = body["details"]["rejected_files"]
     assert rejected["filename"] == "large_recording.wav"
     assert rejected["size_mb"] >= 1
+    assert nothing_is_left(door)
+
+
+def test_a_request_that_announces_more_than_can_be_is_413_before_its_body_is_read(
+    make_door: Callable[..., Door],
+) -> None:
+    door = make_door(max_file_mb=1, max_files=2)
+    most_bytes = 2 * 1024 * 1024 + 16 * 1024 * 1024
+    head = (
+        f"POST /api/v2/voice-clones HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {door.key}\r\nContent-Length: "
+        f"{most_bytes + 1}\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", door.client.base_url.port), timeout=10) as connection:
+        connection.sendall(head.encode())  # and nothing of the body
+        answer = HTTPResponse(connection)
+        answer.begin()
+        refused = json.loads(answer.read())
+    assert answer.status == 413
+    assert (refused["code"], refused["details"]) == ("FILE_TOO_LARGE", {"max_size_mb": 1, "rejected_files": []})
+    assert "announces 18.1 MB; at most 18 MB are read" in refused["message"]
     assert nothing_is_left(door)
 
 

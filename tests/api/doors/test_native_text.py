@@ -50,3 +50,18 @@ def test_names_of_fields_and_files_that_are_no_text_are_shown_without_what_canno
     assert answer.status_code == 201
     assert "\x1b" not in answer.json()["data"]["ignoredFields"][0]
     assert door.client.get(CLONES).status_code == 200
+
+
+@pytest.mark.parametrize("voice_id", ["%00", "vc_%00x", "%ed%a0%80", "%ff", "%1b"])
+@pytest.mark.parametrize("tail", ["", "/events", "/report", "/samples", "/samples/x/peaks", "/samples/x/audio"])
+def test_an_address_that_cannot_be_stored_names_nothing(door: Door, voice_id: str, tail: str) -> None:
+    assert door.client.get(f"{CLONES}/{voice_id}{tail}").status_code == 404
+    if not tail:
+        for method in ("DELETE", "PATCH"):
+            assert door.client.request(method, f"{CLONES}/{voice_id}", content='{"name": "x"}').status_code == 404
+
+
+@pytest.mark.parametrize("sample_id", ["%00", "%ed%a0%80"])
+def test_a_recordings_address_that_cannot_be_stored_names_nothing(door: Door, sample_id: str) -> None:
+    voice_id = door.create()["voiceId"]
+    assert door.client.get(f"{CLONES}/{voice_id}/samples/{sample_id}/audio").status_code == 404

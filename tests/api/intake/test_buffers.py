@@ -79,3 +79,50 @@ def test_waiting_ends_with_an_error_that_may_be_tried_again():
         assert await pool.acquire() is buffer
 
     run(use())
+
+
+def test_one_owner_has_at_most_three_quarters_and_another_is_served_at_once():
+    async def use():
+        pool = BufferPool(8, 10)
+        held = [await pool.acquire("anna") for _ in range(6)]
+        waiting = [asyncio.create_task(pool.acquire("anna")) for _ in range(20)]
+        await anyio.wait_all_tasks_blocked()
+        assert not any(task.done() for task in waiting)
+        others = [await asyncio.wait_for(pool.acquire("berta"), 1) for _ in range(2)]
+        pool.release(others.pop())
+        await anyio.wait_all_tasks_blocked()
+        assert not any(task.done() for task in waiting), "what others give back is not for who has a full share"
+        pool.release(held.pop())
+        assert await waiting[0] is not None
+        for task in waiting[1:]:
+            task.cancel()
+        await asyncio.wait(waiting)
+
+    run(use())
+
+
+def test_a_share_is_whole_again_after_waiting_in_vain_and_after_leaving():
+    async def use():
+        pool = BufferPool(4, 10, max_wait_s=0.02)
+        for _ in range(5):
+            held = [await pool.acquire("anna") for _ in range(3)]
+            with pytest.raises(StorageUnavailable):
+                await pool.acquire("anna")
+            nobodys = await pool.acquire()
+            with pytest.raises(StorageUnavailable):  # has a share, but the pool is empty
+                await pool.acquire("berta")
+            for buffer in (*held, nobodys):
+                pool.release(buffer)
+        assert pool._shares == {}
+        assert pool._owners == {}
+
+    run(use())
+
+
+def test_a_pool_of_one_is_anybodys():
+    async def use():
+        pool = BufferPool(1, 10)
+        for owner in ("anna", "berta", None):
+            pool.release(await asyncio.wait_for(pool.acquire(owner), 1))
+
+    run(use())

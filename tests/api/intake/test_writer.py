@@ -9,7 +9,7 @@ import pytest
 from typing_extensions import override
 
 from api.intake.buffers import BufferPool
-from api.intake.writer import RecordingWriter, shown_mb
+from api.intake.writer import HEAD_BYTES, RecordingWriter, shown_mb
 from shared.errors import EmptyFile, FileTooLarge, InvalidFileFormat, StorageUnavailable
 from shared.formats import Container
 from shared.settings import MIB
@@ -17,7 +17,19 @@ from shared.storage.folder import FolderStorage
 from shared.storage.protocol import PART_BYTES
 from tests.api.intake.uploads import files_below, run, wav
 
-SIZES = [12, 16, 4095, 4096, 4097, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES + 7]
+SIZES = [
+    12,
+    16,
+    4095,
+    4096,
+    4097,
+    HEAD_BYTES,
+    HEAD_BYTES + 1,
+    PART_BYTES - 1,
+    PART_BYTES,
+    PART_BYTES + 1,
+    3 * PART_BYTES + 7,
+]
 
 
 class WatchedStorage(FolderStorage):
@@ -76,7 +88,7 @@ async def all_buffers(pool, count):
 
 
 @pytest.mark.parametrize("size_bytes", SIZES)
-@pytest.mark.parametrize("step", [65_536, 7_777_777])
+@pytest.mark.parametrize("step", [10_007, 65_536, 7_777_777])
 def test_a_file_of_any_size_is_stored_counted_and_hashed(tmp_path, size_bytes, step):
     storage, data = WatchedStorage(tmp_path), wav(size_bytes)
 
@@ -110,6 +122,25 @@ def test_two_buffers_or_even_one_are_enough(tmp_path):
         await fed(recording(FolderStorage(tmp_path), BufferPool(1)), wav(3 * PART_BYTES))
 
     run(asyncio.wait_for(upload(), 30))
+
+
+def test_a_small_file_needs_no_buffer_and_a_larger_one_only_from_its_64_kib_on(tmp_path):
+    async def upload():
+        pool = BufferPool(1)
+        taken = await pool.acquire()
+        small = await asyncio.wait_for(fed(recording(FolderStorage(tmp_path), pool), wav(HEAD_BYTES), 1000), 5)
+        assert small.sha256 == hashlib.sha256(wav(HEAD_BYTES)).hexdigest()
+        larger = recording(FolderStorage(tmp_path), pool)
+        await asyncio.wait_for(larger.write(memoryview(wav(HEAD_BYTES))), 5)
+        going_on = asyncio.create_task(larger.write(memoryview(b"x")))
+        _, waiting = await asyncio.wait([going_on], timeout=0.05)
+        assert waiting
+        pool.release(taken)
+        await going_on
+        data = wav(HEAD_BYTES) + b"x"
+        assert (await larger.finish()).sha256 == hashlib.sha256(data).hexdigest()
+
+    run(upload())
 
 
 def test_a_file_without_bytes_is_refused(tmp_path):

@@ -1,0 +1,159 @@
+"""HTTP as uvicorn speaks it, with bounds on what it leaves open: how long a request's head is and how long it takes.
+
+uvicorn with httptools keeps every header it is sent, for as long as they come, before any of our code runs, and forgets
+its timer for idle connections as soon as half a request has come (uvicorn 0.54, 2026-11-20). The same bound holds for
+what chunked bodies may carry beside their bytes: extensions and trailers.
+"""
+
+from asyncio import TimerHandle
+from typing import Any, ClassVar, Final
+
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from api.envelope import refusal_body
+from api.requests import new_request_id
+from shared import log
+from shared.errors import RequestError
+from shared.settings import MIB
+
+KIB: Final = 1024
+_logger = log.get(__name__)
+
+
+class HeadersTooLarge(RequestError):
+    """The request's head, its address and headers, is larger than this service reads."""
+
+    code, status = "HEADERS_TOO_LARGE", 431
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection. What is refused here has reached neither the application nor its log."""
+
+    max_head_bytes: ClassVar[int] = 64 * KIB
+    max_head_s: ClassVar[float] = 30.0
+    drain_bytes: ClassVar[int] = 64 * MIB  # after a refusal, so that who writes before it reads sees no reset
+    drain_s: ClassVar[float] = 2.0
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._awaits_head = True
+        self._silent_bytes = 0  # since a head was complete or a body brought a byte
+        self._head_timer: TimerHandle | None = None
+        self._is_refused = False
+        self._dropped_bytes = 0
+
+    @override
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._start_timer()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        while data and not self.transport.is_closing():
+            if self._is_refused:
+                self._drop(len(data))
+                return
+            room_bytes = self.max_head_bytes - self._silent_bytes
+            piece = data[:room_bytes] if self._awaits_head else data
+            data = data[len(piece) :]
+            self._silent_bytes += len(piece)
+            super().data_received(piece)
+            if self._silent_bytes >= self.max_head_bytes and not self._is_refused:
+                self._refuse(self._too_large())
+        if self._awaits_head and self._silent_bytes:
+            self._start_timer()
+
+    @override
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._start_timer()
+
+    @override
+    def on_headers_complete(self) -> None:
+        self._awaits_head = False
+        self._silent_bytes = 0
+        self._stop_timer()
+        super().on_headers_complete()
+
+    @override
+    def on_body(self, body: bytes) -> None:
+        self._silent_bytes = 0
+        super().on_body(body)
+
+    @override
+    def on_message_complete(self) -> None:
+        self._awaits_head = True
+        self._silent_bytes = 0
+        super().on_message_complete()
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(RequestError("These bytes are no HTTP/1.1 request. A proxy or a plain socket may have cut it."))
+
+    def _start_timer(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.max_head_s, self._give_up)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _give_up(self) -> None:
+        """Close without a word: who sends no request for so long does not read either."""
+        self._head_timer = None
+        if self._is_answering():
+            self._start_timer()  # the half request is the next one's
+        else:
+            self.transport.close()
+
+    def _is_answering(self) -> bool:
+        cycle: Any = self.cycle  # None before the first request, whatever its annotation says
+        return cycle is not None and not cycle.response_complete
+
+    def _too_large(self) -> HeadersTooLarge:
+        what = "head, its address and headers," if self._awaits_head else "chunk extensions or trailers"
+        return HeadersTooLarge(
+            f"The request's {what} may have at most {self.max_head_bytes} bytes; more came. Send less.",
+            limit=self.max_head_bytes,
+        )
+
+    def _refuse(self, error: RequestError) -> None:
+        """Answer, send nothing more, and drop what still comes for a moment before the connection is closed."""
+        self._stop_timer()
+        self._is_refused = True
+        _logger.info("connection_refused", code=error.code)
+        if self._is_answering():
+            if self._awaits_head or self.cycle.response_started:  # an answer here would be taken for another request's
+                self.transport.close()
+                return
+            self.cycle.disconnected = True  # whoever reads this body is told that no more of it comes
+            self.cycle.message_event.set()
+        self.transport.write(_answer(error))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(self.drain_s, self.transport.close)
+
+    def _drop(self, size_bytes: int) -> None:
+        self._dropped_bytes += size_bytes
+        if self._dropped_bytes > self.drain_bytes:
+            self.transport.close()
+
+
+def _answer(error: RequestError) -> bytes:
+    request_id = new_request_id()
+    body = refusal_body(error, request_id)
+    headers = {
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        "connection": "close",
+        "x-request-id": request_id,
+    }
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return STATUS_LINE[error.status] + lines.encode() + b"\r\n" + body
