@@ -14,17 +14,11 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from api.envelope import refusal_body
 from api.requests import new_request_id
 from shared import log
-from shared.errors import RequestError
+from shared.errors import HeadersTooLarge, RequestError
 from shared.settings import MIB
 
 KIB: Final = 1024
 _logger = log.get(__name__)
-
-
-class HeadersTooLarge(RequestError):
-    """The request's head, its address and headers, is larger than this service reads."""
-
-    code, status = "HEADERS_TOO_LARGE", 431
 
 
 class BoundedProtocol(HttpToolsProtocol):

@@ -4,6 +4,7 @@ A refusal at any point leaves neither object nor row. Only where a commit's outc
 the transaction may have happened, and what no row knows is swept up later.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -70,7 +71,9 @@ async def _create(request: Request, caller: Caller, answer: Answer, reservation:
                 return job_id, answered
 
         job_id, answered = await run_in_threadpool(commit)
-    except DatabaseUnavailable:
+    except (DatabaseUnavailable, asyncio.CancelledError):
+        # The commit may have happened: nobody may take the recordings from a clone that exists. If it has not, what
+        # lies in storage is swept up later.
         raise
     except BaseException:
         await form.discard()
@@ -133,12 +136,13 @@ def _samples(form: ReceivedForm) -> tuple[NewSample, ...]:
     """Return the recordings as samples; the id is the folder that each lies in. Raises: DuplicateFile."""
     seen: dict[str, str] = {}
     for recording in form.recordings:
-        twin = seen.setdefault(recording.sha256, recording.filename)
-        if twin is not recording.filename:
+        twin = seen.get(recording.sha256)
+        if twin is not None:
             raise DuplicateFile(
                 f"'{twin}' and '{recording.filename}' are the same recording, byte for byte; send it once.",
                 files=[twin, recording.filename],
             )
+        seen[recording.sha256] = recording.filename
     return tuple(
         NewSample(
             id=recording.object_key.split("/")[-2],

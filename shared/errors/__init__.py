@@ -20,7 +20,8 @@
     │   ├── RangeNotSatisfiable       RANGE_NOT_SATISFIABLE         416
     │   ├── IdempotencyKeyReused      IDEMPOTENCY_KEY_REUSED        422
     │   ├── RateLimited               RATE_LIMIT_EXCEEDED           429
-    │   └── CloneLimitExceeded        VOICE_CLONE_LIMIT_EXCEEDED    429
+    │   ├── CloneLimitExceeded        VOICE_CLONE_LIMIT_EXCEEDED    429
+    │   └── HeadersTooLarge           HEADERS_TOO_LARGE             431
     ├── AudioError                    AUDIO_ERROR                   422
     │   ├── AudioUnreadable           AUDIO_UNREADABLE              422
     │   ├── AudioTooShort             AUDIO_TOO_SHORT               422
@@ -57,6 +58,7 @@ from shared.errors.request import (
     DuplicateFile,
     EmptyFile,
     FileTooLarge,
+    HeadersTooLarge,
     IdempotencyInFlight,
     IdempotencyKeyReused,
     InvalidField,
@@ -111,6 +113,7 @@ __all__ = [
     "DuplicateFile",
     "EmptyFile",
     "FileTooLarge",
+    "HeadersTooLarge",
     "IdempotencyInFlight",
     "IdempotencyKeyReused",
     "InvalidField",

@@ -121,3 +121,9 @@ class CloneNotFound(NotFound):
     """There is no such voice clone on this account."""
 
     code = "VOICE_CLONE_NOT_FOUND"
+
+
+class HeadersTooLarge(RequestError):
+    """The request's head, its address and headers, is larger than this service reads."""
+
+    code, status = "HEADERS_TOO_LARGE", 431
