@@ -1,5 +1,6 @@
 """The Celery app of the workshop. One task: take a job's id and do what is due."""
 
+import atexit
 from typing import Any
 
 from celery import Celery
@@ -44,6 +45,7 @@ def make_app(settings: Settings, queues: frozenset[Queue]) -> Celery:
 
     worker_shutting_down.connect(stop, weak=False)
     setup_logging.connect(_leave_logging_alone, weak=False)
+    atexit.register(bench.desk.close)
     bench.heart.start()
     return app
 

@@ -29,7 +29,7 @@ from shared.services import Services
 from shared.states import QUEUE_OF, Stage
 from shared.views import CloneView
 
-router = APIRouter(prefix="/api/v2", responses=EXAMPLES)
+router = APIRouter(prefix="/api/v2", tags=["Voice clones"], responses=EXAMPLES)
 
 Creator = Annotated[Caller, Depends(requires(Scope.CREATE))]
 Reader = Annotated[Caller, Depends(requires(Scope.READ))]

@@ -17,7 +17,7 @@ from shared.formats import Container
 from shared.services import Services
 from shared.views import SampleView
 
-router = APIRouter(prefix="/api/v2", responses=EXAMPLES)
+router = APIRouter(prefix="/api/v2", tags=["Samples"], responses=EXAMPLES)
 
 
 class Version(StrEnum):
