@@ -137,14 +137,16 @@ def test_a_kill_of_everything_leaves_no_orphan_and_loses_no_job(profile: Profile
 
 
 def test_ctrl_c_hands_the_work_back_and_ends_in_order(profile: Profile, tmp_path: Path, long_speech: Path) -> None:
-    first = start(tmp_path, {}, profile)
+    # A training that outlasts the stop, so that the job is not done before, however slow this machine is.
+    first = start(tmp_path, {"sandbox_training_s": 15}, profile)
     before = len(first.ledger())
     voice_id = first.create(file=long_speech)
     first.wait_for(voice_id, "prepare")
     assert first.end(signal.SIGINT) == 0
     with Database(first.settings.database_url).read() as session:
         leases = session.execute(select(Job.lease_until, Job.attempt).where(Job.clone_id == voice_id)).all()
-    assert leases == [(None, 0)], "handed back: nobody has to wait for a lease to run out, and no attempt is burned"
+    # Handed back: nobody has to wait for a lease to run out, and no attempt is burned.
+    assert leases == [(None, 0)], first.log()
     second = start(tmp_path, {}, profile)
     try:
         all_ready(second, [voice_id], within_s=60)
