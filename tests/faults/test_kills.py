@@ -143,8 +143,10 @@ def test_ctrl_c_hands_the_work_back_and_ends_in_order(profile: Profile, tmp_path
     voice_id = first.create(file=long_speech)
     first.wait_for(voice_id, "prepare")
     assert first.end(signal.SIGINT) == 0
-    with Database(first.settings.database_url).read() as session:
+    database = Database(first.settings.database_url)
+    with database.read() as session:
         leases = session.execute(select(Job.lease_until, Job.attempt).where(Job.clone_id == voice_id)).all()
+    database.dispose()
     # Handed back: nobody has to wait for a lease to run out, and no attempt is burned.
     assert leases == [(None, 0)], first.log()
     second = start(tmp_path, {}, profile)
