@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+from api import fields
 from shared import keys
 from shared.db.engine import Database
 from shared.db.migrate import upgrade
+from shared.errors import InvalidField
 from shared.keys import ALL_SCOPES, MAIN_ACCOUNT, KnownKey
 from shared.settings import Settings
 
@@ -38,9 +40,12 @@ def make_account(chosen: Settings, max_clones: int | None) -> str:
 def make_key(chosen: Settings, name: str, account_id: str | None, scopes: list[str] | None) -> MadeKey:
     """Make a key. Raises: NotFound, InvalidField, SetupError, DatabaseUnavailable."""
     owner = account_id or MAIN_ACCOUNT
+    called = fields.name("name", name)
+    if not called:
+        raise InvalidField("A key needs a name that says what it is for.", field="name")
     granted = tuple(scopes) if scopes else tuple(str(scope) for scope in ALL_SCOPES)
     with _database(chosen).write() as session:
-        return MadeKey(keys.create_key(session, owner, name=name, scopes=granted), owner, granted)
+        return MadeKey(keys.create_key(session, owner, name=called, scopes=granted), owner, granted)
 
 
 def known_keys(chosen: Settings) -> tuple[KnownKey, ...]:

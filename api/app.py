@@ -30,7 +30,7 @@ def create_app(services: Services, doorbell: BackgroundBell) -> FastAPI:
     """Return the application over opened services."""
     app = FastAPI(
         title="clonepipe", version="2.0", docs_url=None, redoc_url=None, openapi_url="/openapi.json",
-        dependencies=[Depends(_check_address)],
+        redirect_slashes=False, dependencies=[Depends(_check_address)],
     )  # fmt: skip
     app.state.services = services
     app.state.doorbell = doorbell
@@ -48,7 +48,6 @@ def create_app(services: Services, doorbell: BackgroundBell) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _left)
-    app.add_exception_handler(Exception, _unforeseen)
     return app
 
 
@@ -101,8 +100,3 @@ def _allowed(request: Request) -> list[str]:
 async def _left(request: Request, error: Exception) -> Response:
     # What it had sent is deleted by whoever was receiving it; the request's own line in the log says the rest.
     return Response(status_code=_CLIENT_LEFT)
-
-
-async def _unforeseen(request: Request, error: Exception) -> Response:
-    # Starlette logs the trace after this handler; the client gets an id to ask with, and no text of ours.
-    return refusal(request, ServiceError())

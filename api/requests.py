@@ -6,9 +6,12 @@ import time
 from typing import Final
 
 import structlog
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.envelope import refusal
 from shared import log
+from shared.errors import ServiceError
 
 _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _POLLS: Final = ("GET", "HEAD")
@@ -39,7 +42,13 @@ class RequestIds:
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request=request_id):
-            await self._app(scope, receive, send_with_id)
+            try:
+                await self._app(scope, receive, send_with_id)
+            except Exception:
+                # Handled here and not raised on: the server would cut a connection that can still be used.
+                _logger.exception("unforeseen", method=scope["method"], route=_route(scope))
+                if status == 0:
+                    await refusal(Request(scope, receive), ServiceError())(scope, receive, send_with_id)
             took_s = time.perf_counter() - began_s
             # A poll that went well tells nobody anything, a thousand times an hour.
             if scope["method"] not in _POLLS or status >= 400 or took_s > _SLOW_S:

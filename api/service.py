@@ -27,7 +27,7 @@ from shared.broker import EmbeddedBroker, broker_url
 from shared.db.engine import Database
 from shared.db.migrate import is_current, upgrade
 from shared.doorbell import BackgroundBell
-from shared.errors import SetupError
+from shared.errors import DatabaseUnavailable, SetupError
 from shared.services import Services
 from shared.settings import EMBEDDED, Settings
 
@@ -42,7 +42,7 @@ def serve(chosen: Settings) -> int:
     log.configure("up", chosen.log_format)
     with _alone_in(chosen.data_dir):
         services = Services.open(chosen)
-        upgrade(services.database)
+        _migrate(services.database)
         keys.ensure_bootstrap(services.database, _own_key(chosen))
         services.database.dispose()
         listener = bind(chosen.host, chosen.port)
@@ -75,6 +75,16 @@ def _alone_in(data_dir: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def _migrate(database: Database) -> None:
+    """Bring the database up to date, or say which one it is that cannot be reached, and why."""
+    try:
+        upgrade(database)
+    except DatabaseUnavailable as error:
+        where = database.url.render_as_string(hide_password=True)
+        cause = str(getattr(error.__cause__, "orig", error.message)).strip().splitlines()[0]
+        raise SetupError(f"CLONEPIPE_DATABASE_URL is {where}. {error.message} ({cause})") from error
 
 
 def _children(chosen: Settings, listener: socket.socket) -> list[ChildSpec]:
@@ -160,5 +170,5 @@ def _serve(app: FastAPI, listener: socket.socket) -> None:
 def migrate_database(chosen: Settings) -> None:
     """Bring the database to this version's tables. Raises: SetupError, DatabaseUnavailable."""
     database = Database(chosen.database_url)
-    upgrade(database)
+    _migrate(database)
     keys.ensure_bootstrap(database, None)

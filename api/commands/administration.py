@@ -15,7 +15,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
 
 @accounts.command("create")
 def create_account(
-    max_clones: Annotated[int | None, typer.Option(help="Clones the account may hold; 0 is no limit")] = None,
+    max_clones: Annotated[int | None, typer.Option(min=0, help="Clones the account may hold; 0 is no limit")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an account and print its id."""

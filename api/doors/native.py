@@ -66,7 +66,7 @@ def list_clones(
     request: Request,
     caller: Reader,
     limit: Annotated[int, Query(ge=1, le=100, description="The most clones of one page")] = 50,
-    offset: Annotated[int, Query(ge=0, le=2**31, description="How many of the newest to pass over")] = 0,
+    offset: Annotated[int, Query(ge=0, le=2**31 - 1, description="How many of the newest to pass over")] = 0,
 ) -> JSONResponse:
     """Return the account's clones, newest first; `data` also carries the newest one's status, for Buena's snippet."""
     services = _services(request)
@@ -128,7 +128,7 @@ def list_events(
     request: Request,
     caller: Reader,
     voice_id: VoiceId,
-    after: Annotated[int, Query(ge=0, le=2**31, description="The last line that is known already")] = 0,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="The last line that is known already")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000, description="The most lines of one answer")] = 100,
 ) -> JSONResponse:
     """Return what happened to a clone, oldest first, after the line number `after`."""

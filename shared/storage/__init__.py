@@ -1,19 +1,23 @@
 """Where recordings live: one protocol, one file per scheme. `open_storage` is the only place that reads the scheme."""
 
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from shared.errors import SetupError
+from shared.errors import SetupError, StorageUnavailable
 from shared.settings import Settings
 from shared.storage.folder import FolderStorage
 from shared.storage.protocol import Storage
 
 
 def open_storage(settings: Settings) -> Storage:
-    """Return the storage that `storage_url` names; nothing is touched before the first object. Raises: SetupError."""
+    """Return the storage that `storage_url` names; a folder is made. Raises: SetupError."""
     url = urlsplit(settings.storage_url)
     if url.scheme == "file" and url.netloc in ("", "localhost") and len(url.path) > 1:
-        return FolderStorage(Path(unquote(url.path)))
+        folder = FolderStorage(Path(unquote(url.path)))
+        with suppress(StorageUnavailable):  # it may be back when it is needed; until then every use of it says so
+            folder.prepare()
+        return folder
     if url.scheme == "s3" and url.netloc:
         from shared.storage.s3 import S3Storage  # boto3 costs a third of a second: paid only by who uses it
 

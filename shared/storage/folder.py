@@ -32,16 +32,37 @@ from shared.storage.protocol import (
 _NOT_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
+_MARKER = ".clonepipe-storage"
+
+
 class FolderStorage(Storage):
-    """A storage in the folder `root`, which is made when the first object comes."""
+    """A storage in the folder `root`, which is made when it is prepared or when the first object comes."""
 
     def __init__(self, root: Path) -> None:
         self._objects = root / "objects"
         self._unfinished = root / "unfinished"
+        self._marker = root / _MARKER
+        self._is_prepared = False
+
+    def prepare(self) -> None:
+        """Make the folder and mark it as ours.
+
+        From now on a folder without the mark is a disk that went away, not an empty storage: nothing in it is taken
+        for deleted, and nothing new is put there. Raises: StorageUnavailable.
+        """
+        with _named("be made"):
+            _make_folder(self._marker.parent)
+            self._marker.touch(mode=0o600, exist_ok=True)
+        self._is_prepared = True
+
+    def _require_mark(self) -> None:
+        if self._is_prepared and not self._marker.exists():
+            raise StorageUnavailable("The storage folder is gone, or another one is in its place; bring it back.")
 
     @override
     def create(self, key: str, content_type: str = "application/octet-stream") -> ObjectWriter:
         target = self._objects / checked_key(key)
+        self._require_mark()
         with _named("begin an upload"):
             _make_folder(self._unfinished)
             return FolderWriter(self._unfinished / secrets.token_hex(16), target)
@@ -49,6 +70,7 @@ class FolderStorage(Storage):
     @override
     def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         path = self._objects / checked_key(key)
+        self._require_mark()
         with _named("read a recording", missing_is_error=True), path.open("rb", buffering=0) as source:
             source.seek(start)
             left = length
@@ -72,6 +94,7 @@ class FolderStorage(Storage):
             try:
                 return _stored(key, path.stat(follow_symlinks=False))
             except _NOT_THERE:
+                self._require_mark()
                 return None
 
     @override
@@ -94,6 +117,7 @@ class FolderStorage(Storage):
                 # A folder sorts as its name with the slash, which gives the order of whole keys: "a-b" before "a/b".
                 names = sorted(entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in found)
         except _NOT_THERE:
+            self._require_mark()
             return
         for name in names:
             if name.endswith("/"):

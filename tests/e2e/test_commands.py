@@ -146,6 +146,7 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
     ({"database_url": "mysql://x"}, "CLONEPIPE_DATABASE_URL"),
     ({"default_vendor": "nobody"}, "CLONEPIPE_DEFAULT_VENDOR"),
     ({"data_dir": "/dev/null/x"}, "CLONEPIPE_DATA_DIR"),
+    ({"database_url": "postgresql+psycopg://x:x1y2z3@127.0.0.1:9/x"}, "CLONEPIPE_DATABASE_URL is postgresql"),
 ]
 
 

@@ -83,6 +83,18 @@ def test_the_history_is_read_with_a_cursor(door: Door) -> None:
     assert door.client.get(f"{CLONES}/{voice_id}/events", params={"after": 1}).json()["data"]["events"] == []
 
 
+def test_a_cursor_beyond_any_line_is_400_and_the_largest_is_an_empty_page(door: Door) -> None:
+    events = f"{CLONES}/{door.create()['voiceId']}/events"
+    assert door.client.get(events, params={"after": 2**31}).status_code == 400
+    assert door.client.get(events, params={"after": 2**31 - 1}).json()["data"]["events"] == []
+    assert door.client.get(CLONES, params={"offset": 2**31 - 1}).json()["data"]["voiceClones"] == []
+
+
+def test_a_slash_at_the_end_is_404_in_the_envelope(door: Door) -> None:
+    answer = door.client.post(f"{CLONES}/")
+    assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
+
+
 def test_a_ready_clone_says_100_and_no_other_does(door: Door) -> None:
     voice_id = door.create()["voiceId"]
     with door.services.database.write() as session:

@@ -84,3 +84,27 @@ def test_an_object_where_a_folder_is_stays_an_error_of_storage(storage):
         put(storage, "a/1/2", b"x")
     storage.delete("a")
     assert storage.stat("a/1") is not None
+
+
+def test_a_storage_whose_disk_went_away_is_unavailable_and_not_empty(tmp_path):
+    root = tmp_path / "storage"
+    storage = FolderStorage(root)
+    storage.prepare()
+    put(storage, "samples/a", b"somebody's voice")
+    root.rename(tmp_path / "unmounted")
+    root.mkdir()  # what a mount point looks like without its disk
+    questions = [
+        lambda: storage.stat("samples/a"),
+        lambda: storage.fetch("samples/a", tmp_path),
+        lambda: list(storage.read("samples/a")),
+        lambda: list(storage.list("samples/")),
+        lambda: storage.delete("samples/a"),
+        lambda: storage.create("samples/b"),
+        storage.check,
+    ]
+    for question in questions:
+        with pytest.raises(StorageUnavailable):
+            question()
+    root.rmdir()
+    (tmp_path / "unmounted").rename(root)
+    assert b"".join(storage.read("samples/a")) == b"somebody's voice"
