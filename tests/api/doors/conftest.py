@@ -56,7 +56,7 @@ class Door:
     def objects(self) -> list[str]:
         """Return every object in storage, finished or not."""
         root = Path(self.services.settings.storage_url.removeprefix("file://"))
-        return [path.name for path in root.rglob("*") if path.is_file()]
+        return [path.name for path in root.rglob("*") if path.is_file() and path.parent != root]
 
 
 @pytest.fixture
