@@ -11,10 +11,10 @@ from shared.db.engine import Database
 from shared.db.migrate import upgrade
 from shared.ids import CLONE, SAMPLE, new_id
 from tests.databases import KINDS, PostgresServer, postgres_server, sqlite_url
-from tests.profiles import profile
+from tests.profiles import own_profile, profile
 from tests.servers import s3_server
 
-__all__ = ["profile", "s3_server"]  # fixtures that live beside what they start
+__all__ = ["own_profile", "profile", "s3_server"]  # fixtures that live beside what they start
 
 
 @pytest.fixture(scope="session")

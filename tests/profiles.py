@@ -103,11 +103,21 @@ def deployed(postgres: PostgresServer, s3: S3Server) -> Iterator[Profile]:
             broker.stop()
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def profile(request: pytest.FixtureRequest) -> Iterator[Profile]:
-    """Each profile in turn."""
+def _made(request: pytest.FixtureRequest) -> Iterator[Profile]:
     if request.param == "laptop":
         yield LAPTOP
         return
     with deployed(request.getfixturevalue("postgres"), request.getfixturevalue("s3_server")) as made:
         yield made
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def profile(request: pytest.FixtureRequest) -> Iterator[Profile]:
+    """Each profile in turn, one for the services of a module."""
+    yield from _made(request)
+
+
+@pytest.fixture(params=NAMES)
+def own_profile(request: pytest.FixtureRequest) -> Iterator[Profile]:
+    """Each profile in turn, for a test whose job no other service's worker may take."""
+    yield from _made(request)

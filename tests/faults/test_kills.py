@@ -118,8 +118,8 @@ def test_a_killed_api_keeps_its_callers_waiting_not_refused(stack: Stack) -> Non
     all_ready(stack, [voice_id], within_s=LEASE_S + SLACK_S)
 
 
-def test_a_kill_of_everything_leaves_no_orphan_and_loses_no_job(profile: Profile, tmp_path: Path) -> None:
-    first = start(tmp_path, {"sandbox_training_s": 3}, profile)
+def test_a_kill_of_everything_leaves_no_orphan_and_loses_no_job(own_profile: Profile, tmp_path: Path) -> None:
+    first = start(tmp_path, {"sandbox_training_s": 3}, own_profile)
     before = len(first.ledger())
     voice_id = first.create()
     children = psutil.Process(first.process.pid).children(recursive=True)
@@ -128,7 +128,7 @@ def test_a_kill_of_everything_leaves_no_orphan_and_loses_no_job(profile: Profile
     assert until(lambda: all(is_gone(child.pid) for child in children), 15), [
         child for child in children if not is_gone(child.pid)
     ]
-    second = start(tmp_path, {"sandbox_training_s": 3}, profile)
+    second = start(tmp_path, {"sandbox_training_s": 3}, own_profile)
     try:
         all_ready(second, [voice_id], within_s=LEASE_S + SLACK_S)
         assert len(second.ledger()) == before + 1
@@ -136,9 +136,9 @@ def test_a_kill_of_everything_leaves_no_orphan_and_loses_no_job(profile: Profile
         assert second.end(signal.SIGTERM) == 0
 
 
-def test_ctrl_c_hands_the_work_back_and_ends_in_order(profile: Profile, tmp_path: Path, long_speech: Path) -> None:
+def test_ctrl_c_hands_the_work_back_and_ends_in_order(own_profile: Profile, tmp_path: Path, long_speech: Path) -> None:
     # A training that outlasts the stop, so that the job is not done before, however slow this machine is.
-    first = start(tmp_path, {"sandbox_training_s": 15}, profile)
+    first = start(tmp_path, {"sandbox_training_s": 15}, own_profile)
     before = len(first.ledger())
     voice_id = first.create(file=long_speech)
     first.wait_for(voice_id, "prepare")
@@ -149,7 +149,7 @@ def test_ctrl_c_hands_the_work_back_and_ends_in_order(profile: Profile, tmp_path
     database.dispose()
     # Handed back: nobody has to wait for a lease to run out, and no attempt is burned.
     assert leases == [(None, 0)], first.log()
-    second = start(tmp_path, {}, profile)
+    second = start(tmp_path, {}, own_profile)
     try:
         all_ready(second, [voice_id], within_s=60)
         assert len(second.ledger()) == before + 1
