@@ -45,7 +45,9 @@ class RequestIds:
             try:
                 await self._app(scope, receive, send_with_id)
             except Exception:
-                # Handled here and not raised on: the server would cut a connection that can still be used.
+                # The outermost layer, so everything ends here: logged with its trace and answered with 500, not raised
+                # on, because the server would cut a connection that can still be used. An answer that was already
+                # begun stays unfinished, and then the server does cut it, so that nobody takes half for the whole.
                 _logger.exception("unforeseen", method=scope["method"], route=_route(scope))
                 if status == 0:
                     await refusal(Request(scope, receive), ServiceError())(scope, receive, send_with_id)

@@ -75,7 +75,7 @@ def _await_death(leash_fd: int, on_parent_death: Callable[[], None], grace_s: fl
         pass
     try:
         on_parent_death()
-    except Exception:
+    except Exception:  # whatever the callback's trouble is, this process must end with its supervisor
         _logger.exception("the supervisor is gone, and so is the orderly way out")
     time.sleep(grace_s)
     os._exit(1)

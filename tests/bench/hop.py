@@ -54,7 +54,7 @@ def main() -> None:
         broker.rpush(REPLIES, "done")
 
     app.task(answer, name=TASK)
-    setup_logging.connect(lambda **_: None, weak=False)
+    setup_logging.connect(lambda **_: None, weak=False)  # that somebody listens keeps Celery from setting up logging
     warnings.filterwarnings("ignore", category=SecurityWarning)
     app.Worker(
         pool="threads", concurrency=1, queues=QUEUE, loglevel="WARNING", quiet=True, without_gossip=True,
