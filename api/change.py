@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from api import fields
 from shared import clones, views
 from shared.clones import CloneChange
-from shared.errors import InvalidField
+from shared.errors import InvalidField, MissingField
 from shared.vendors import Vendors
 from shared.views import CloneView
 
@@ -34,7 +34,10 @@ class ChangeOrder:
 
 
 def change_order(document: dict[str, Any]) -> ChangeOrder:
-    """Return what a document asks for; null and what is left out stay as they are. Raises: InvalidField."""
+    """Return what a document asks for; null and what is left out stay as they are.
+
+    Raises: InvalidField; MissingField: when that is everything.
+    """
     name, description = _text(document, "name"), _text(document, "description")
     is_active = document.get("isActive")
     if is_active is not None and not isinstance(is_active, bool):
@@ -45,6 +48,12 @@ def change_order(document: dict[str, Any]) -> ChangeOrder:
         is_active=is_active,
     )
     ignored = dict.fromkeys(fields.shown(field) for field in document if field not in CHANGEABLE)
+    if wish == CloneChange():
+        raise MissingField(
+            f"There is nothing to change: give at least one of {', '.join(CHANGEABLE)} a value other than null.",
+            changeable=list(CHANGEABLE),
+            ignored=list(ignored),
+        )
     return ChangeOrder(wish, tuple(ignored))
 
 

@@ -69,7 +69,11 @@ def _as_3_0(part: Any) -> Any:
     if len(choices) == len(rest.get("anyOf", ())):
         return rest
     del rest["anyOf"]
-    return rest | (choices[0] if len(choices) == 1 else {"anyOf": choices}) | {"nullable": True}
+    if len(choices) > 1:
+        return rest | {"anyOf": choices, "nullable": True}
+    # In 3.0 what stands beside a reference is not read.
+    only = {"allOf": choices} if "$ref" in choices[0] else choices[0]
+    return rest | only | {"nullable": True}
 
 
 ROUTES: list[BaseRoute] = [

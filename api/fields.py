@@ -26,6 +26,7 @@ _WORD: Final = re.compile(r"[a-z0-9_]{1,32}")
 _LAYOUT: Final = "\n\t"
 _UNSTORABLE: Final = ("Cc", "Cs")  # control characters; halves of a pair, which UTF-8 cannot write
 _BREAKS: Final = ("Zl", "Zp")  # U+2028 and U+2029, which end a line as well
+_KINDS: Final = {"Cc": "the control character", "Cs": "half of a surrogate pair,"}
 
 
 def name(field: str, value: str) -> str:
@@ -147,8 +148,9 @@ def _short_enough(field: str, value: str, most: int) -> str:
 def _check_characters(field: str, value: str, *, kept: str, refused: tuple[str, ...] = _UNSTORABLE) -> None:
     for character in value:
         if character not in kept and not _is_plain(character, refused):
+            kind = _KINDS.get(unicodedata.category(character), "the line separator")
             raise InvalidField(
-                f"'{field}' contains the control character U+{ord(character):04X}, which cannot be kept; remove it.",
+                f"'{field}' contains {kind} U+{ord(character):04X}, which cannot be kept; remove it.",
                 field=field,
                 found=f"U+{ord(character):04X}",
             )

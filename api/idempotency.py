@@ -29,7 +29,7 @@ from starlette.responses import Response
 
 from shared import idempotency, log
 from shared.db.engine import Database
-from shared.errors import DatabaseUnavailable, IdempotencyKeyReused, InvalidField
+from shared.errors import DatabaseUnavailable, IdempotencyKeyReused, IdempotentCloneDeleted, InvalidField
 from shared.idempotency import KeptAnswer, Reservation
 from shared.keys import Caller
 from shared.services import Services
@@ -41,7 +41,7 @@ PARAMETER: Final[dict[str, Any]] = {
     "in": "header",
     "required": False,
     "description": "A word of your own, new for every clone, the same for every retry: what was created is created "
-    "once, and a retry gets the first answer again. Kept for 24 hours.",
+    "once, and a retry gets the first answer again, or 410 when the clone was deleted since. Kept for 24 hours.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 _KEY: Final = re.compile(r"[!-~]{1,255}")
@@ -71,12 +71,21 @@ class Reserved:
             self.is_settling = True
 
     def replay(self, fingerprint: str) -> Response:
-        """Return the first answer again. Raises: IdempotencyKeyReused: this request asks for something else."""
+        """Return the first answer again.
+
+        Raises: IdempotencyKeyReused: this request asks for something else; IdempotentCloneDeleted: what the first one
+        created was deleted since, and its answer forgotten.
+        """
         assert isinstance(self._held, KeptAnswer)
         if self._held.fingerprint != fingerprint:
             raise IdempotencyKeyReused(
                 f"This {HEADER} was used within the last day for a request with other fields or files. "
                 "Use a new key for a new request, and the same content for a retry."
+            )
+        if self._held.body is None:
+            raise IdempotentCloneDeleted(
+                f"What this {HEADER} created was deleted since, and the answer that told of it is forgotten. "
+                "To create it anew, use a new key."
             )
         return Response(self._held.body, self._held.status, headers={REPLAYED: "true"}, media_type="application/json")
 

@@ -5,19 +5,23 @@ its timer for idle connections as soon as half a request has come (uvicorn 0.54,
 what chunked bodies may carry beside their bytes: extensions and trailers.
 """
 
+import re
+import sys
 from asyncio import TimerHandle
 from typing import Any, ClassVar, Final
 
+from httptools import HttpParserInvalidMethodError
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.envelope import refusal_body
 from api.requests import new_request_id
 from shared import log
-from shared.errors import HeadersTooLarge, RequestError
+from shared.errors import HeadersTooLarge, MethodUnknown, RequestError
 from shared.settings import MIB
 
 KIB: Final = 1024
+_REQUEST_LINE: Final = re.compile(rb"(?P<method>[!#$%&'*+.^_`|~0-9A-Za-z-]+) [!-~]+ HTTP/1\.[01]\r?\n")  # RFC 9112
 _logger = log.get(__name__)
 
 
@@ -34,6 +38,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._awaits_head = True
         self._silent_bytes = 0  # since a head was complete or a body brought a byte
         self._head_timer: TimerHandle | None = None
+        self._piece = b""  # what the parser has in hand
         self._is_refused = False
         self._dropped_bytes = 0
 
@@ -57,7 +62,9 @@ class BoundedProtocol(HttpToolsProtocol):
             piece = data[:room_bytes] if self._awaits_head else data
             data = data[len(piece) :]
             self._silent_bytes += len(piece)
+            self._piece = piece
             super().data_received(piece)
+            self._piece = b""
             if self._silent_bytes >= self.max_head_bytes and not self._is_refused:
                 self._refuse(self._too_large())
         if self._awaits_head and self._silent_bytes:
@@ -88,6 +95,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @override
     def send_400_response(self, msg: str) -> None:
+        # uvicorn calls this while it handles the parser's error, and hands on none of it (0.54, 2026-11-20).
+        line = _REQUEST_LINE.match(self._piece) if isinstance(sys.exception(), HttpParserInvalidMethodError) else None
+        if line is not None:
+            self._refuse(MethodUnknown(f"No address here knows the method {line['method'].decode()[:32]}; see /docs."))
+            return
         self._refuse(RequestError("These bytes are no HTTP/1.1 request. A proxy or a plain socket may have cut it."))
 
     def _start_timer(self) -> None:

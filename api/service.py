@@ -23,7 +23,7 @@ from api.client import KEY_FILE
 from api.protocol import BoundedProtocol
 from api.supervisor import ChildSpec, bind, supervise
 from shared import keys, leash, log
-from shared.broker import EmbeddedBroker, broker_url
+from shared.broker import EmbeddedBroker, broker_url, ping
 from shared.db.engine import Database
 from shared.db.migrate import is_current, upgrade
 from shared.doorbell import BackgroundBell
@@ -32,6 +32,14 @@ from shared.services import Services
 from shared.settings import EMBEDDED, Settings
 
 _GRACE_S = 10
+_BROKER_ANSWERS_S = 1.0
+# At every start that the kernel could be tuned for snapshots, which this broker never makes; and farewells.
+_HUSHED_OF_VALKEY = (
+    "Memory overcommit must be enabled",
+    "Received SIGTERM scheduling shutdown",
+    "is now ready to exit",
+)
+_HUSHED_OF_CELERY = ("worker: Warm shutdown", "worker: Cold shutdown")
 
 
 def serve(chosen: Settings) -> int:
@@ -51,7 +59,7 @@ def serve(chosen: Settings) -> int:
 
         def greet(stopping: threading.Event) -> None:
             if _answers(url, stopping):
-                typer.echo(_banner(url, chosen), err=True)
+                typer.echo(_banner(url, chosen) + _broker_notice(chosen), err=True)
 
         return supervise(_children(chosen, listener), ready=greet)
 
@@ -91,16 +99,15 @@ def _children(chosen: Settings, listener: socket.socket) -> list[ChildSpec]:
     python = (sys.executable, "-P", "-m")  # -P: the folder we are started in may hold packages of our rooms' names
     children = []
     if chosen.broker_url == EMBEDDED:
-        # Valkey says at every start that the kernel could be tuned for snapshots, which this broker never makes.
         command = EmbeddedBroker(chosen.data_dir).command()
-        children.append(ChildSpec("broker", command, hushed=("Memory overcommit must be enabled",)))
+        children.append(ChildSpec("broker", command, hushed=_HUSHED_OF_VALKEY))
     descriptor = listener.fileno()
     # A child writes into our pipe and cannot see that a person reads along.
     words = {"CLONEPIPE_LOG_FORMAT": "console"} if chosen.log_format == "auto" and sys.stdout.isatty() else {}
     children += [
         ChildSpec("api", (*python, "api", "api", "--fd", str(descriptor)), words, (descriptor,)),
         ChildSpec("relay", (*python, "worker.relay"), words),
-        ChildSpec("worker", (*python, "worker"), words),
+        ChildSpec("worker", (*python, "worker"), words, hushed=_HUSHED_OF_CELERY),
     ]
     return children
 
@@ -139,6 +146,13 @@ def _banner(url: str, chosen: Settings) -> str:
         f'  curl {url}/api/v2/voice-clones -H "Authorization: Bearer {key}" \\\n'
         "       -F name=Anna -F files=@recording.wav\n"
     )
+
+
+def _broker_notice(chosen: Settings) -> str:
+    """Return a line where the operator's broker does not answer; never its URL, which may hold a password."""
+    if chosen.broker_url == EMBEDDED or ping(chosen.broker_url, _BROKER_ANSWERS_S):
+        return ""
+    return "\nCLONEPIPE_BROKER_URL cannot be reached: recordings are accepted, work begins when the broker is back\n"
 
 
 def _short(path: Path) -> str:

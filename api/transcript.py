@@ -50,7 +50,7 @@ class Transcript:
     ) -> threading.Thread:
         """Copy a child's lines to the stream and to `last_words`, from a thread that ends with the pipe.
 
-        Lines that contain one of `hushed` go to `last_words` only.
+        Blank lines and those that contain one of `hushed` go to `last_words` only.
         """
         reader = threading.Thread(
             target=self._read, args=(name, pipe, last_words, hushed), name=f"transcript-{name}", daemon=True
@@ -71,7 +71,8 @@ class Transcript:
             while line := pipe.readline(LINE_BYTES):
                 text = line.rstrip(b"\r\n")
                 last_words.append(text.decode(errors="replace"))
-                if not any(word in last_words[-1] for word in hushed):
+                # A blank line is somebody's layout, which is broken by the name before it.
+                if text.strip() and not any(word in last_words[-1] for word in hushed):
                     self._lines.put((name, text))
 
     def _write(self) -> None:

@@ -5,6 +5,7 @@ Every later write names the reservation's token: a holder whose lease lapsed and
 and what it was about to create is rolled back with it. Functions take the caller's session, as everywhere.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -19,9 +20,10 @@ from shared.errors import IdempotencyInFlight
 from shared.ids import random_word
 
 LEASE_S: Final = 60.0  # how long a key stays taken after the process that held it died
-RENEW_S: Final = 20.0
+RENEW_S: Final = 10.0
 KEEP_S: Final = 24 * 3600.0
-RETRY_AFTER_S: Final = 2
+RETRY_AFTER_S: Final = 2  # while the holder shows signs of life: it may be done at any moment
+_OVERDUE_S: Final = 5.0  # a lease that was not renewed for so long after its turn is a dead process's
 _TOKEN_CHARS: Final = 32
 
 
@@ -36,11 +38,14 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """The answer that a key has earned: HTTP status, body as sent, and what the request was known by."""
+    """The answer that a key has earned: HTTP status, body as sent, and what the request was known by.
+
+    The body is None when what it told of was deleted: it would tell of a person who is to be forgotten.
+    """
 
     fingerprint: str
     status: int
-    body: str
+    body: str | None
 
 
 def reserve(session: Session, account_id: str, key: str) -> Reservation | KeptAnswer:
@@ -57,7 +62,7 @@ def reserve(session: Session, account_id: str, key: str) -> Reservation | KeptAn
     except IntegrityError:  # it is there, and neither lapsed nor expired
         kept = _kept(session, account_id, key)
         if kept is None:
-            raise _in_flight(key) from None
+            raise _in_flight(key, _retry_after_s(session, account_id, key)) from None
         return kept
     return reservation
 
@@ -86,6 +91,16 @@ def complete(session: Session, reservation: Reservation, answer: KeptAnswer) -> 
 def release(session: Session, reservation: Reservation) -> None:
     """Give the key back without an answer, so that a retry may succeed. One that is completed stays as it is."""
     session.execute(delete(IdempotencyKey).where(_held(reservation)))
+
+
+def forget_answers(session: Session, account_id: str, beginning: str) -> None:
+    """Forget the bodies that begin so, in the transaction that deletes what they tell of; their keys stay used."""
+    session.execute(
+        update(IdempotencyKey)
+        .where(IdempotencyKey.account_id == account_id, IdempotencyKey.body.startswith(beginning, autoescape=True))
+        .values(body=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def forget_expired(session: Session) -> int:
@@ -148,8 +163,22 @@ def _kept(session: Session, account_id: str, key: str) -> KeptAnswer | None:
     return KeptAnswer(row.fingerprint, row.status, row.body)
 
 
-def _in_flight(key: str) -> IdempotencyInFlight:
+def _retry_after_s(session: Session, account_id: str, key: str) -> int:
+    """Return when to ask again: soon while the holder renews its lease, else when the lease is over."""
+    row = session.execute(
+        select(IdempotencyKey.lease_until, db_now().label("now")).where(
+            IdempotencyKey.account_id == account_id, IdempotencyKey.key == key
+        )
+    ).one_or_none()
+    if row is None:
+        return 1
+    left_s = (row.lease_until - row.now).total_seconds()
+    is_overdue = left_s < LEASE_S - RENEW_S - _OVERDUE_S
+    return max(1, math.ceil(left_s)) if is_overdue else RETRY_AFTER_S
+
+
+def _in_flight(key: str, retry_after_s: int = RETRY_AFTER_S) -> IdempotencyInFlight:
     return IdempotencyInFlight(
-        f"Another request with the Idempotency-Key '{key[:64]}' is under way; ask again in {RETRY_AFTER_S} s.",
-        retry_after_s=RETRY_AFTER_S,
+        f"Another request with the Idempotency-Key '{key[:64]}' is under way; ask again in {retry_after_s} s.",
+        retry_after_s=retry_after_s,
     )

@@ -4,16 +4,21 @@ Three URLs are the only mode: where the truth lives, where the recordings live a
 means embedded: everything under `data_dir`, with nothing installed but Python.
 """
 
+import difflib
+import os
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import SetupError
+from shared.leash import LEASH_FD
 
 EMBEDDED = "embedded"
+PREFIX: Final = "CLONEPIPE_"
 MIB = 1024 * 1024
 
 
@@ -21,7 +26,7 @@ class Settings(BaseSettings):
     """The settings of one process, read once. Field descriptions are the README's table."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CLONEPIPE_", frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+        env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
     )
 
     data_dir: Path = Field(
@@ -131,3 +136,22 @@ def settings() -> Settings:
     except ValidationError as error:
         wrong = [f"CLONEPIPE_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors(include_input=False)]
         raise SetupError(f"Settings that cannot work: {'; '.join(wrong)}.") from None
+
+
+def unknown_settings(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Return a sentence on every variable that bears our prefix, holds something and is no setting.
+
+    They are told and never refused: another program may have set them. No value is shown.
+    """
+    known = [name.upper() for name in Settings.model_fields]
+    sentences = []
+    for variable in sorted(environment):
+        name = variable.upper().removeprefix(PREFIX)
+        is_ours = variable.upper().startswith(PREFIX) and variable != LEASH_FD and environment[variable]
+        if not is_ours or name in known:
+            continue
+        # Compared without the prefix, which would make any two names alike.
+        nearest = difflib.get_close_matches(name, known, n=1)
+        advice = f"did you mean {PREFIX}{nearest[0]}?" if nearest else "the README lists all there are."
+        sentences.append(f"{variable} is not a setting; {advice}")
+    return tuple(sentences)

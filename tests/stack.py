@@ -129,17 +129,17 @@ class Stack:
 
 
 @contextmanager
-def running_stack(profile: Profile = LAPTOP, **settings: object) -> Iterator[Stack]:
-    """Run `clonepipe up` in a new folder; stop it with Ctrl-C at the end and see that it obeys."""
+def running_stack(profile: Profile = LAPTOP, *, ready: str = "ok", **settings: object) -> Iterator[Stack]:
+    """Run `clonepipe up` in a new folder until it says that it is `ready`; at the end stop it with Ctrl-C."""
     with tempfile.TemporaryDirectory(prefix="stack-") as folder:
-        stack = start(Path(folder), settings, profile)
+        stack = start(Path(folder), settings, profile, ready)
         try:
             yield stack
         finally:
             stack.end(signal.SIGINT)
 
 
-def start(folder: Path, settings: Mapping[str, object], profile: Profile = LAPTOP) -> Stack:
+def start(folder: Path, settings: Mapping[str, object], profile: Profile = LAPTOP, ready: str = "ok") -> Stack:
     """Start a service with its data in `folder` and wait until it takes work."""
     with bind("127.0.0.1", 0) as probe:
         port = probe.getsockname()[1]
@@ -157,7 +157,7 @@ def start(folder: Path, settings: Mapping[str, object], profile: Profile = LAPTO
             stderr=log, start_new_session=True,
         )  # fmt: skip
     stack = Stack(folder, f"http://127.0.0.1:{port}", process, Settings(**chosen), profile)  # type: ignore[arg-type]
-    assert until(lambda: _is_ready(stack), START_S), stack.log()
+    assert until(lambda: _is_ready(stack, ready), START_S), stack.log()
     return stack
 
 
@@ -167,9 +167,9 @@ def _is(child: str, command: list[str]) -> bool:
     return command[1:4] == ["-P", "-m", {"relay": "worker.relay"}.get(child, child)]
 
 
-def _is_ready(stack: Stack) -> bool:
+def _is_ready(stack: Stack, ready: str) -> bool:
     assert stack.process.poll() is None, stack.log()
     try:
-        return httpx.get(f"{stack.url}/readyz", timeout=2, trust_env=False).json()["status"] == "ok"
+        return httpx.get(f"{stack.url}/readyz", timeout=2, trust_env=False).json()["status"] == ready
     except httpx.HTTPError:
         return False

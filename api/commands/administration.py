@@ -1,11 +1,19 @@
 """`clonepipe accounts` and `clonepipe keys`: who may use the service. They write to the database directly."""
 
 import json
-from typing import Annotated
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
 
 from shared.settings import settings
+
+if TYPE_CHECKING:
+    from shared.keys import KnownKey
 
 accounts = typer.Typer(help="Accounts: who owns clones and keys.", no_args_is_help=True)
 keys = typer.Typer(help="API keys and their scopes.", no_args_is_help=True)
@@ -41,16 +49,41 @@ def create_key(
 
 @keys.command("list")
 def list_keys(as_json: AsJson = False) -> None:
-    """List the keys: id, name, account, scopes, the first characters, and whether it still works."""
+    """List the keys of each account: id, first characters, whether it still works, name and scopes."""
     from api.administration import known_keys
 
     found = known_keys(settings())
     if as_json:
         typer.echo(json.dumps([key.to_json() for key in found]))
         return
-    for key in found:
-        state = "revoked" if key.is_revoked else "works"
-        typer.echo(f"{key.id}  {key.hint}…  {state:<8} {key.account_id}  {key.name}  {','.join(key.scopes)}")
+    Console().print(_keys_table(found))
+
+
+def _keys_table(found: "Sequence[KnownKey]") -> Group:
+    """Return a table for each account: with its long id as a column no line would fit in a terminal."""
+    parts: list[Table | Text] = []
+    by_account = sorted(found, key=lambda key: key.account_id)
+    for account_id, group in groupby(by_account, key=lambda key: key.account_id):
+        table = Table(
+            title=f"account {account_id}", title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0)
+        )
+        for column in ("id", "key", "state"):
+            table.add_column(column, header_style="dim", no_wrap=True)
+        for column in ("name", "may"):
+            table.add_column(column, header_style="dim", overflow="fold")
+        for key in group:
+            state = Text("revoked", style="dim") if key.is_revoked else Text("works", style="green")
+            table.add_row(key.id, f"{key.hint}…", state, Text(key.name), _scopes(key.scopes))
+        parts += [table, Text("")]
+    return Group(*parts[:-1])
+
+
+def _scopes(scopes: Sequence[str]) -> str:
+    from shared.keys import ALL_SCOPES
+
+    if set(scopes) >= set(ALL_SCOPES):
+        return "all"
+    return ", ".join(scope.removeprefix("voice:") for scope in scopes)
 
 
 @keys.command("revoke")

@@ -30,7 +30,7 @@ def clone(
     name: Annotated[str, typer.Option(help="What the clone shall be called")],
     vendor: Annotated[str | None, typer.Option(help="Who trains the voice")] = None,
     engine: Annotated[str | None, typer.Option(help="Which of the vendor's products")] = None,
-    description: Annotated[str | None, typer.Option()] = None,
+    description: Annotated[str | None, typer.Option(help="What it is for")] = None,
     language: Annotated[str | None, typer.Option(help="Language tag, such as en or pt-BR")] = None,
     gender: Annotated[str | None, typer.Option(help="male, female or neutral")] = None,
     denoise: Annotated[str | None, typer.Option(help="auto, on or off")] = None,
@@ -46,8 +46,12 @@ def clone(
 ) -> None:
     """Create a voice clone from recordings.
 
-    Exit codes: 0 accepted (with --wait: ready), 1 refused or failed, 2 the service cannot be reached or the command is
-    wrong, 3 still processing when --timeout ran out.
+    Exit codes:
+
+    0  accepted; with --wait: ready
+    1  refused or failed
+    2  the service cannot be reached, or the command is wrong
+    3  still processing when --timeout ran out
     """
     wishes = {
         "name": name, "vendor": vendor, "engine": engine, "description": description, "language": language,

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from shared import leash
-from shared.settings import settings
+from shared import leash, log
+from shared.settings import Settings, settings, unknown_settings
 
 
 def up() -> None:
@@ -19,7 +19,7 @@ def up() -> None:
     from api.service import serve
 
     leash.watch()
-    raise typer.Exit(serve(settings()))
+    raise typer.Exit(serve(_chosen("up")))
 
 
 def api(
@@ -28,17 +28,29 @@ def api(
     """Serve the API alone."""
     from api.service import serve_api
 
-    serve_api(settings(), fd)
+    # Who hands us a socket is the supervisor, which has told of unknown settings already.
+    serve_api(settings() if fd is not None else _chosen("api"), fd)
 
 
 def worker(context: typer.Context) -> None:
     """Run a worker: --queues audio,vendor,callback --threads N."""
+    _chosen("worker")
     _become("worker", *context.args)
 
 
 def relay() -> None:
     """Run a relay: it announces what is due and sweeps up. Two are harmless."""
+    _chosen("relay")
     _become("worker.relay")
+
+
+def _chosen(process: str) -> Settings:
+    """Return the settings; variables that look like one and are none are told in the log, once for each start."""
+    chosen = settings()
+    log.configure(process, chosen.log_format)
+    for sentence in unknown_settings():
+        log.get(__name__).warning("unknown_setting", message=sentence)
+    return chosen
 
 
 def _become(module: str, *arguments: str) -> None:
@@ -51,5 +63,5 @@ def migrate() -> None:
     from api.service import migrate_database
 
     began_s = time.monotonic()
-    migrate_database(settings())
+    migrate_database(_chosen("migrate"))
     typer.echo(f"the database is up to date ({time.monotonic() - began_s:.1f} s)")

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from api import idempotency
 from api.auth import requires
 from api.change import change_order
+from api.doors import native_answers as answers
 from api.doors.native_shapes import (
     CHANGE_BODY,
     CREATE_BODY,
@@ -24,6 +25,7 @@ from api.envelope import success
 from api.intake.creation import create_clone
 from api.intake.document import receive_document
 from shared import clones, events, views
+from shared.idempotency import forget_answers
 from shared.keys import Caller, Scope
 from shared.services import Services
 from shared.states import QUEUE_OF, Stage
@@ -46,6 +48,7 @@ def _services(request: Request) -> Services:
 @router.post(
     "/voice-clones",
     status_code=201,
+    response_model=answers.Told[answers.TakenClone],
     openapi_extra={"requestBody": CREATE_BODY, "parameters": [idempotency.PARAMETER]},
     summary="Create a voice clone",
 )
@@ -61,7 +64,7 @@ async def create(request: Request, caller: Creator) -> Response:
     return await create_clone(request, caller, answer)
 
 
-@router.get("/voice-clones", summary="List voice clones")
+@router.get("/voice-clones", response_model=answers.Answer[answers.Page], summary="List voice clones")
 def list_clones(
     request: Request,
     caller: Reader,
@@ -76,7 +79,7 @@ def list_clones(
     return success(page_shape(page, newest, services.vendors))
 
 
-@router.get("/voice-clones/{voice_id}", summary="Get a voice clone")
+@router.get("/voice-clones/{voice_id}", response_model=answers.Answer[answers.Clone], summary="Get a voice clone")
 def get_clone(request: Request, caller: Reader, voice_id: VoiceId) -> JSONResponse:
     """Return one clone with its status and progress."""
     services = _services(request)
@@ -102,28 +105,43 @@ async def _change(request: Request, caller: Caller, voice_id: str) -> JSONRespon
     return await run_in_threadpool(commit)
 
 
-@router.put("/voice-clones/{voice_id}", openapi_extra={"requestBody": CHANGE_BODY}, summary="Update a voice clone")
+@router.put(
+    "/voice-clones/{voice_id}",
+    response_model=answers.Told[answers.TakenClone],
+    openapi_extra={"requestBody": CHANGE_BODY},
+    summary="Update a voice clone",
+)
 async def put_clone(request: Request, caller: Updater, voice_id: VoiceId) -> JSONResponse:
     """Change name, description or `isActive`; the voice at the vendor stays as it is."""
     return await _change(request, caller, voice_id)
 
 
-@router.patch("/voice-clones/{voice_id}", openapi_extra={"requestBody": CHANGE_BODY}, summary="Update a voice clone")
+@router.patch(
+    "/voice-clones/{voice_id}",
+    response_model=answers.Told[answers.TakenClone],
+    openapi_extra={"requestBody": CHANGE_BODY},
+    summary="Update a voice clone",
+)
 async def patch_clone(request: Request, caller: Updater, voice_id: VoiceId) -> JSONResponse:
     """Change name, description or `isActive`; the voice at the vendor stays as it is."""
     return await _change(request, caller, voice_id)
 
 
-@router.delete("/voice-clones/{voice_id}", summary="Delete a voice clone")
+@router.delete("/voice-clones/{voice_id}", response_model=answers.Deleted, summary="Delete a voice clone")
 def delete_clone(request: Request, caller: Deleter, voice_id: VoiceId) -> JSONResponse:
     """Delete a clone: gone here at once, then erased at the vendor and in storage."""
     with _services(request).database.write() as session:
         job_id = clones.delete(session, caller.account_id, voice_id)
+        # The answer that its creation was given holds what the client said of the person.
+        answered = bytes(success({"voiceId": voice_id}).body).decode().rstrip("}")
+        forget_answers(session, caller.account_id, answered)
     request.app.state.doorbell.ring(QUEUE_OF[Stage.SUBMIT], job_id)
     return JSONResponse({"success": True, "message": "Voice clone deleted successfully", "deleted_id": voice_id})
 
 
-@router.get("/voice-clones/{voice_id}/events", summary="A clone's history")
+@router.get(
+    "/voice-clones/{voice_id}/events", response_model=answers.Answer[answers.History], summary="A clone's history"
+)
 def list_events(
     request: Request,
     caller: Reader,
@@ -144,7 +162,11 @@ def list_events(
     return success(data)
 
 
-@router.get("/voice-clones/{voice_id}/report", summary="What was measured and done")
+@router.get(
+    "/voice-clones/{voice_id}/report",
+    response_model=answers.Answer[answers.Report],
+    summary="What was measured and done",
+)
 def report(request: Request, caller: Reader, voice_id: VoiceId) -> JSONResponse:
     """Return, per recording, what was measured before and after, and the treatments that ran."""
     with _services(request).database.read() as session:
@@ -152,7 +174,7 @@ def report(request: Request, caller: Reader, voice_id: VoiceId) -> JSONResponse:
     return success({"voiceId": voice_id, "samples": [report_shape(recording) for recording in recordings]})
 
 
-@router.get("/vendors", summary="Vendors and engines")
+@router.get("/vendors", response_model=answers.Answer[answers.Vendors], summary="Vendors and engines")
 def list_vendors(request: Request, caller: Reader) -> JSONResponse:
     """Return the vendors that are configured here, with what each engine takes."""
     vendors = _services(request).vendors

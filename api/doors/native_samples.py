@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from api.doors import native_answers as answers
 from api.doors.native import Reader, VoiceId
 from api.doors.native_shapes import EXAMPLES
 from api.download import Download, Recording
@@ -40,7 +41,11 @@ _AUDIO: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-@router.get("/voice-clones/{voice_id}/samples", summary="A clone's recordings")
+@router.get(
+    "/voice-clones/{voice_id}/samples",
+    response_model=answers.Answer[answers.Recordings],
+    summary="A clone's recordings",
+)
 def list_samples(request: Request, caller: Reader, voice_id: VoiceId) -> JSONResponse:
     """Return the recordings in the order of their upload; what is measured is null until it has been."""
     with _services(request).database.read() as session:
@@ -65,7 +70,11 @@ def get_audio(
     return Download(request, services.storage, _original(sample) if version is Version.ORIGINAL else _prepared(sample))
 
 
-@router.get("/voice-clones/{voice_id}/samples/{sample_id}/peaks", summary="A recording's waveform")
+@router.get(
+    "/voice-clones/{voice_id}/samples/{sample_id}/peaks",
+    response_model=answers.Answer[answers.Waveform],
+    summary="A recording's waveform",
+)
 def get_peaks(
     request: Request, caller: Reader, voice_id: VoiceId, sample_id: SampleId, version: WhichVersion = Version.ORIGINAL
 ) -> JSONResponse:

@@ -100,7 +100,9 @@ def vendor_shape(vendor: Vendor) -> dict[str, Any]:
                 "engine": engine.name,
                 "files": _range(engine.limits.files),
                 "fileBytes": _range(engine.limits.file_bytes),
+                "fileSeconds": _range(engine.limits.file_s),
                 "totalSeconds": _range(engine.limits.total_s),
+                "bestSeconds": engine.limits.best_s,
                 "nameChars": _range(engine.limits.name_chars),
                 "source": engine.limits.source,
                 "checked": engine.limits.checked.isoformat(),
@@ -179,7 +181,8 @@ CHANGE_BODY: Final[dict[str, Any]] = {
         "application/json": {
             "schema": {
                 "type": "object",
-                "description": "What is left out, or null, stays as it is",
+                "description": "What is left out, or null, stays as it is; at least one must have a value",
+                "minProperties": 1,
                 "properties": {
                     "name": {
                         "type": "string",

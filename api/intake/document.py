@@ -1,5 +1,6 @@
 """A JSON body, received whole within bounds: never more of it than a change can need is read."""
 
+import codecs
 import json
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from api.intake.pace import PacedStream
 from shared.errors import InvalidField, MalformedBody
 
 MAX_DOCUMENT_BYTES: Final = 64 * 1024
+NUMBER_DIGITS: Final = 400  # more than the largest float has; reading digits takes time that grows with their square
 _RATE_WINDOW_S: Final = 30.0
 _EXAMPLE: Final = 'Send a JSON object, for instance {"name": "Anna"}.'
 
@@ -30,10 +32,17 @@ async def receive_document(request: Request, *, min_rate_bytes_s: int) -> dict[s
 
 
 def _object(body: bytearray) -> dict[str, Any]:
+    if body.startswith(codecs.BOM_UTF8):
+        raise MalformedBody(
+            f"The body begins with a byte order mark, the bytes EF BB BF; save or send it without. {_EXAMPLE}"
+        )
     try:
-        parsed = json.loads(body.decode(), parse_constant=_no_number)
+        parsed = json.loads(body.decode(), parse_constant=_no_number, parse_int=_integer)
     except RecursionError as error:
         raise MalformedBody(f"The body is nested too deeply. {_EXAMPLE}") from error
+    except UnicodeDecodeError as error:
+        place = f"byte {error.start + 1}, 0x{body[error.start]:02X}, cannot stand there"
+        raise MalformedBody(f"The body is no JSON in UTF-8: {place}. {_EXAMPLE}") from error
     except ValueError as error:
         raise MalformedBody(f"The body is no JSON in UTF-8: {error}. {_EXAMPLE}") from error
     if not isinstance(parsed, dict):
@@ -43,6 +52,12 @@ def _object(body: bytearray) -> dict[str, Any]:
 
 def _no_number(word: str) -> float:
     raise ValueError(f"{word} is no JSON number")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > NUMBER_DIGITS:
+        raise ValueError(f"a number in it has {len(digits)} digits, at most {NUMBER_DIGITS} are read")
+    return int(digits)
 
 
 def _too_long(found: str) -> MalformedBody:

@@ -16,17 +16,21 @@
     │   ├── MethodNotAllowed          METHOD_NOT_ALLOWED            405
     │   ├── UploadTimeout             UPLOAD_TIMEOUT                408
     │   ├── IdempotencyInFlight       IDEMPOTENCY_IN_FLIGHT         409
+    │   ├── IdempotentCloneDeleted    IDEMPOTENT_CLONE_DELETED      410
     │   ├── FileTooLarge              FILE_TOO_LARGE                413
     │   ├── RangeNotSatisfiable       RANGE_NOT_SATISFIABLE         416
     │   ├── IdempotencyKeyReused      IDEMPOTENCY_KEY_REUSED        422
     │   ├── RateLimited               RATE_LIMIT_EXCEEDED           429
     │   ├── CloneLimitExceeded        VOICE_CLONE_LIMIT_EXCEEDED    429
-    │   └── HeadersTooLarge           HEADERS_TOO_LARGE             431
+    │   ├── HeadersTooLarge           HEADERS_TOO_LARGE             431
+    │   └── MethodUnknown             METHOD_UNKNOWN                501
     ├── AudioError                    AUDIO_ERROR                   422
     │   ├── AudioUnreadable           AUDIO_UNREADABLE              422
     │   ├── AudioTooShort             AUDIO_TOO_SHORT               422
     │   ├── AudioTooLong              AUDIO_TOO_LONG                422
-    │   └── NoSpeech                  NO_SPEECH                     422
+    │   ├── NoSpeech                  NO_SPEECH                     422
+    │   ├── AudioTooNoisy             AUDIO_TOO_NOISY               422
+    │   └── AudioClipped              AUDIO_CLIPPED                 422
     ├── VendorError                   VENDOR_ERROR                  502
     │   ├── VendorRejected            VENDOR_REJECTED               502
     │   ├── VendorAuth                VENDOR_AUTH                   502
@@ -51,7 +55,15 @@ another attempt and failure; `status` is what a door answers when the error reac
 told inside the clone. One file a family: what a request, a recording, a vendor or a service of ours may get wrong.
 """
 
-from shared.errors.audio import AudioError, AudioTooLong, AudioTooShort, AudioUnreadable, NoSpeech
+from shared.errors.audio import (
+    AudioClipped,
+    AudioError,
+    AudioTooLong,
+    AudioTooNoisy,
+    AudioTooShort,
+    AudioUnreadable,
+    NoSpeech,
+)
 from shared.errors.request import (
     CloneLimitExceeded,
     CloneNotFound,
@@ -61,10 +73,12 @@ from shared.errors.request import (
     HeadersTooLarge,
     IdempotencyInFlight,
     IdempotencyKeyReused,
+    IdempotentCloneDeleted,
     InvalidField,
     InvalidFileFormat,
     MalformedBody,
     MethodNotAllowed,
+    MethodUnknown,
     MissingField,
     MissingScope,
     NotFound,
@@ -100,8 +114,10 @@ from shared.errors.vendor import (
 )
 
 __all__ = [
+    "AudioClipped",
     "AudioError",
     "AudioTooLong",
+    "AudioTooNoisy",
     "AudioTooShort",
     "AudioUnreadable",
     "BrokerUnavailable",
@@ -116,10 +132,12 @@ __all__ = [
     "HeadersTooLarge",
     "IdempotencyInFlight",
     "IdempotencyKeyReused",
+    "IdempotentCloneDeleted",
     "InvalidField",
     "InvalidFileFormat",
     "MalformedBody",
     "MethodNotAllowed",
+    "MethodUnknown",
     "MissingField",
     "MissingScope",
     "NoSpeech",

@@ -31,3 +31,15 @@ class NoSpeech(AudioError):
     """No speech was found in a recording."""
 
     code = "NO_SPEECH"
+
+
+class AudioTooNoisy(AudioError):
+    """The noise in a recording is as strong as the voice."""
+
+    code = "AUDIO_TOO_NOISY"
+
+
+class AudioClipped(AudioError):
+    """A recording is so heavily clipped that the voice is distorted throughout."""
+
+    code = "AUDIO_CLIPPED"

@@ -81,6 +81,12 @@ class MethodNotAllowed(RequestError):
     code, status = "METHOD_NOT_ALLOWED", 405
 
 
+class MethodUnknown(RequestError):
+    """No address of this service knows that method."""
+
+    code, status = "METHOD_UNKNOWN", 501
+
+
 class UploadTimeout(RequestError):
     """The upload stalled or was slower than the minimum rate; send it again."""
 
@@ -97,6 +103,12 @@ class IdempotencyInFlight(RequestError):
     """Another request with this Idempotency-Key is under way."""
 
     code, status = "IDEMPOTENCY_IN_FLIGHT", 409
+
+
+class IdempotentCloneDeleted(RequestError):
+    """What this Idempotency-Key created was deleted since. A new request needs a new key."""
+
+    code, status = "IDEMPOTENT_CLONE_DELETED", 410
 
 
 class IdempotencyKeyReused(RequestError):

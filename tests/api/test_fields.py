@@ -39,8 +39,9 @@ def test_an_engines_own_limit_holds_for_a_name() -> None:
 
 
 @pytest.mark.parametrize("character", UNSTORABLE)
-def test_a_description_has_no_control_characters(character: str) -> None:
-    with pytest.raises(InvalidField, match="'description' contains the control character"):
+def test_a_description_has_no_control_characters_and_no_halves(character: str) -> None:
+    kind = "half of a surrogate pair," if "\ud800" <= character <= "\udfff" else "the control character"
+    with pytest.raises(InvalidField, match=f"'description' contains {kind}"):
         fields.description("description", f"warm{character}voice")
 
 

@@ -192,3 +192,23 @@ def test_a_body_may_take_longer_than_a_head(port: int, monkeypatch: pytest.Monke
         time.sleep(0.3)
         connection.sendall(b"def")
         assert read_all(connection).endswith(b"\r\n\r\n6")
+
+
+def test_a_method_that_nobody_knows_is_501_in_the_envelope(port: int) -> None:
+    for method in (b"FOO", b"get", b"BREW-IT"):
+        with dialled(port) as connection:
+            connection.sendall(method + b" /x?y=%20 HTTP/1.1\r\nHost: x\r\n\r\n")
+            head, _, body = read_all(connection).partition(b"\r\n\r\n")
+        told = json.loads(body)
+        assert head.startswith(b"HTTP/1.1 501 ")
+        assert (told["code"], method.decode() in told["message"]) == ("METHOD_UNKNOWN", True)
+        assert told["requestId"].encode() in head
+
+
+@pytest.mark.parametrize(
+    "line", [b"FOO\r\n", b"FOO /", b"\x16\x03\x01\x02\0", b"SSH-2.0-OpenSSH_9\r\n", b"FOO / x\r\n"]
+)
+def test_what_is_no_request_line_is_400_whatever_its_first_word(port: int, line: bytes) -> None:
+    with dialled(port) as connection:
+        connection.sendall(line)
+        assert read_all(connection).startswith(b"HTTP/1.1 400 ")

@@ -71,3 +71,7 @@ def test_our_own_lines_are_dropped_and_not_waited_for_while_the_stream_is_stoppe
             drain.start()
             transcript.close(5)
         drain.join(5)
+
+
+def test_blank_lines_are_not_shown():
+    assert transcribe(b"\none\n \n")[0] == b"api    | one\n"

@@ -48,6 +48,30 @@ def test_a_key_in_flight_is_refused_with_a_time_to_wait(database: Database) -> N
     assert refused.value.details["retry_after_s"] >= 1
 
 
+@pytest.mark.parametrize(("left_s", "expected"), [(60, 2), (50, 2), (46, 2), (40, 40), (7.5, 8), (0.9, 1)])
+def test_who_waits_for_a_dead_holder_is_told_when_its_lease_is_over_and_for_a_live_one_to_ask_soon(
+    database: Database, left_s: float, expected: int
+) -> None:
+    reserve(database)
+    age(database, lease_until=left_s)
+    with pytest.raises(IdempotencyInFlight) as refused:
+        reserve(database)
+    assert expected - 1 <= refused.value.details["retry_after_s"] <= expected
+    assert refused.value.details["retry_after_s"] >= 1
+
+
+def test_an_answer_that_is_forgotten_leaves_its_key_used(database: Database) -> None:
+    complete(database, reserve(database))
+    with database.write() as session:
+        stranger = keys.create_account(session)
+        idempotency.forget_answers(session, stranger, ANSWER.body or "")
+        idempotency.forget_answers(session, MAIN_ACCOUNT, '{"other')
+        idempotency.forget_answers(session, MAIN_ACCOUNT, '{"%')
+        assert idempotency.reserve(session, MAIN_ACCOUNT, "k") == ANSWER
+        idempotency.forget_answers(session, MAIN_ACCOUNT, '{"name":"J')
+        assert idempotency.reserve(session, MAIN_ACCOUNT, "k") == KeptAnswer(ANSWER.fingerprint, 201, None)
+
+
 def test_the_lease_and_the_day_are_on_the_databases_clock(database: Database) -> None:
     reserve(database)
     kept = row(database)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from shared.settings import Settings
+from shared.settings import Settings, unknown_settings
 
 
 def test_unset_means_embedded_in_the_data_folder(tmp_path: Path) -> None:
@@ -35,3 +35,22 @@ def test_a_value_that_cannot_work_is_refused(wrong: dict[str, object]) -> None:
 def test_keys_do_not_show_when_settings_are_printed() -> None:
     chosen = Settings(bootstrap_api_key="very-secret-key", api_key="another-secret")  # type: ignore[arg-type]
     assert "secret" not in repr(chosen) + str(chosen)
+
+
+@pytest.mark.parametrize(
+    ("variable", "advice"),
+    [
+        ("CLONEPIPE_STORAGE_URI", "did you mean CLONEPIPE_STORAGE_URL?"),
+        ("CLONEPIPE_MAX_CLONES_PER_ACCOUNT", "did you mean CLONEPIPE_MAX_CLONES_PER_USER?"),
+        ("clonepipe_prot", "did you mean CLONEPIPE_PORT?"),
+        ("CLONEPIPE_BLAND_XYZZY", "the README lists all there are."),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_told_with_the_nearest_that_is(variable: str, advice: str) -> None:
+    assert unknown_settings({variable: "secret"}) == (f"{variable} is not a setting; {advice}",)
+
+
+def test_settings_and_what_is_empty_or_not_ours_are_not_told_of() -> None:
+    known = {f"CLONEPIPE_{name.upper()}": "x" for name in Settings.model_fields}
+    others = {"CLONEPIPE_LEASH_FD": "3", "CLONEPIPE_EMPTY": "", "STORAGE_URI": "x", "clonepipe_port": "1"}
+    assert unknown_settings(known | others) == ()

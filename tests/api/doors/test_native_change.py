@@ -76,3 +76,25 @@ def test_a_body_that_is_too_long_is_refused(door: Door, chunked: bool) -> None:
     answer = door.client.patch(clone, content=iter([body]) if chunked else body)
     assert (answer.status_code, answer.json()["code"]) == (400, "MALFORMED_BODY")
     assert answer.json()["details"] == {"limit": 65_536}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("body", "ignored"),
+    [
+        ("{}", []),
+        ('{"name": null}', []),
+        ('{"name": null, "description": null, "isActive": null}', []),
+        ('{"status": "ready"}', ["status"]),
+    ],
+)
+def test_a_change_of_nothing_is_refused_and_says_what_can_be_changed(
+    door: Door, method: str, body: str, ignored: list[str]
+) -> None:
+    before = door.create()
+    answer = door.client.request(method, f"{CLONES}/{before['voiceId']}", content=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "MISSING_FIELD")
+    assert answer.json()["details"] == {"changeable": ["name", "description", "isActive"], "ignored": ignored}
+    assert "name, description, isActive" in answer.json()["message"]
+    after = door.client.get(f"{CLONES}/{before['voiceId']}").json()["data"]
+    assert after["updatedAt"] == before["updatedAt"]

@@ -132,6 +132,27 @@ def test_twenty_concurrent_twins_make_one_clone(door: Door) -> None:
     assert len(door.objects()) == 1
 
 
+def test_a_replay_of_a_clone_that_was_deleted_is_410_and_nothing_of_it_is_kept(door: Door) -> None:
+    voice_id, other = (post(door, key).json()["data"]["voiceId"] for key in ("key-1", "key-2"))
+    labels = f'{{"voiceId": "{voice_id}"}}'
+    assert post(door, "key-3", labels=labels).status_code == 201
+    assert door.client.delete(f"{CLONES}/{voice_id}").status_code == 200
+    gone = post(door)
+    assert (gone.status_code, gone.json()["code"]) == (410, "IDEMPOTENT_CLONE_DELETED")
+    assert (post(door, name="Berta").status_code, clones_in(door)) == (422, 3), "the key stays used"
+    assert {row.key: row.body is None for row in rows(door)} == {"key-1": True, "key-2": False, "key-3": False}
+    assert post(door, "key-2").json()["data"]["voiceId"] == other
+    assert post(door, "key-3", labels=labels).headers["idempotent-replayed"] == "true"
+    assert post(door, "key-4").status_code == 201
+
+
+def test_while_a_dead_holder_has_the_key_a_retry_is_told_to_wait_for_its_lease(door: Door) -> None:
+    with half_a_request(door, "key-1"):
+        assert until(lambda: len(rows(door)) == 1)
+        age(door, lease_until=30)
+        assert 25 <= int(post(door).headers["retry-after"]) <= 30
+
+
 def test_a_refusal_is_not_kept_and_a_retry_may_succeed(door: Door) -> None:
     assert post(door, name=" ").status_code == 400
     assert post(door, data=b"text").status_code == 400

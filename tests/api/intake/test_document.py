@@ -80,3 +80,22 @@ def test_a_body_that_announces_nothing_is_read_no_further_than_the_limit():
 def test_a_client_that_stalls_is_given_up(monkeypatch):
     monkeypatch.setattr("api.intake.document._RATE_WINDOW_S", 0.05)
     assert "stalled" in refused(Wire(b"{", stalls=True), UploadTimeout)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"x": ' + b"9" * 5000 + b"}", "a number in it has 5000 digits, at most 400 are read"),
+        (b'\xef\xbb\xbf{"name": "Anna"}', "begins with a byte order mark"),
+        (b'{"name": "\xff"}', "byte 11, 0xFF, cannot stand there"),
+    ],
+    ids=["digits", "mark", "latin-1"],
+)
+def test_what_is_wrong_is_said_without_words_of_the_program(body, words):
+    message = refused(Wire(body))
+    assert words in message
+    assert not any(word in message for word in ("sys.", "utf-8-sig", "codec"))
+
+
+def test_the_longest_number_is_read():
+    assert received(Wire(b'{"x": ' + b"9" * 400 + b"}"))["x"] == int("9" * 400)

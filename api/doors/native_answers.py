@@ -1,0 +1,292 @@
+"""What the native door answers, as the OpenAPI document shows it.
+
+For documentation only: routes return what `native_shapes` writes and nothing is validated on the way. A test holds
+real answers to the published document, both ways: nothing undeclared, nothing missing.
+"""
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from shared.states import Denoise, EventType, JobKind, Outcome, Stage, Status, Trim, WaitingFor
+
+Data = TypeVar("Data")
+
+
+def _may_be_absent(schema: dict[str, Any]) -> None:
+    """Declare a field that has a default only so that it is not required."""
+    schema.pop("default", None)
+
+
+# Not Literal[True]: 3.0 does not know `const`.
+IsSuccess = Annotated[bool, Field(json_schema_extra={"enum": [True]})]
+Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
+
+
+class _Camel(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class Answer(BaseModel, Generic[Data]):
+    """The envelope of every success with data."""
+
+    success: IsSuccess
+    data: Data
+
+
+class Told(Answer[Data], Generic[Data]):
+    """... with a sentence on what was done."""
+
+    message: str
+
+
+class Deleted(BaseModel):
+    """The answer to a DELETE, in Buena's words."""
+
+    success: IsSuccess
+    message: str
+    deleted_id: str
+
+
+class Warned(_Camel):
+    """What is wrong with a recording that was used all the same."""
+
+    filename: str
+    sample_id: str
+    warning: str
+
+
+class JobOf(_Camel):
+    """The newest run of a clone through the pipeline; `outcome` is null while it runs."""
+
+    id: str
+    kind: JobKind
+    outcome: Outcome | None
+
+
+class Clone(_Camel):
+    """A voice clone."""
+
+    voice_id: str
+    name: str
+    description: str | None
+    is_active: bool
+    sample_count: int
+    created_at: Timestamp
+    updated_at: Timestamp
+    labels: dict[str, Any]
+    settings: dict[str, Any]
+    status: Status
+    training_progress: Annotated[int, Field(alias="training_progress", ge=0, le=100)]
+    error_message: Annotated[str | None, Field(alias="error_message")]
+    error_code: str | None
+    warnings: list[Warned]
+    stage: Stage | None
+    waiting_for: WaitingFor | None
+    eta_seconds: float | None
+    is_terminal: bool
+    seq: int
+    vendor: str
+    engine: str
+    vendor_voice_id: str | None
+    language: str | None
+    gender: str | None
+    denoise: Denoise
+    trim: Trim
+    callback_url: str | None
+    job: JobOf
+    notice: Annotated[
+        str,
+        Field(default="", json_schema_extra=_may_be_absent, description="What to know of the vendor; absent: nothing"),
+    ]
+
+
+class TakenClone(Clone):
+    """A clone as it is after a request that took fields."""
+
+    ignored_fields: Annotated[
+        list[str],
+        Field(default=[], json_schema_extra=_may_be_absent, description="Fields that mean nothing here; absent: none"),
+    ]
+
+
+class Page(_Camel):
+    """Some of an account's clones; the newest one's status stands beside them, where there is one."""
+
+    voice_clones: list[Clone]
+    total: int
+    status: Annotated[Status, Field(default=Status.PROCESSING, json_schema_extra=_may_be_absent)]
+    training_progress: Annotated[
+        int, Field(default=0, alias="training_progress", ge=0, le=100, json_schema_extra=_may_be_absent)
+    ]
+    error_message: Annotated[str | None, Field(default=None, alias="error_message", json_schema_extra=_may_be_absent)]
+
+
+class Line(_Camel):
+    """A line of a clone's history."""
+
+    seq: int
+    type: EventType
+    timestamp: Timestamp
+    job_id: str
+    data: dict[str, Any]
+
+
+class History(_Camel):
+    """Lines of a clone's history; ask on with `after`."""
+
+    events: list[Line]
+    after: int
+    seq: int
+    is_terminal: bool
+
+
+class MixOf(BaseModel):
+    """How a recording became mono: `channel` is the one that was taken, null for the mean."""
+
+    channel: int | None
+    offset: float
+
+
+class Measured(BaseModel):
+    """What was measured of a recording as it was uploaded; units are in the names."""
+
+    format: str
+    codec: str
+    rate_hz: int
+    channels: int
+    duration_s: float
+    header_duration_s: float | None
+    peak_dbfs: float
+    rms_dbfs: float
+    loudness_lufs: float | None
+    snr_db: float | None
+    active_s: float
+    speech_s: float
+    speech_share: float
+    speech_by: Literal["silero", "energy"]
+    mix: MixOf
+    warnings: list[str]
+
+
+class TreatmentOf(BaseModel):
+    """One thing that was done to a recording."""
+
+    name: str
+    settings: dict[str, Any]
+    measured: dict[str, Any]
+
+
+class PreparedOf(BaseModel):
+    """What was made of a recording for the vendor; units are in the names."""
+
+    container: str
+    rate_hz: int
+    duration_s: float
+    size_bytes: int
+    sha256: str
+    recipe: list[TreatmentOf]
+    loudness_lufs: float | None
+    snr_before_db: float | None
+    snr_after_db: float | None
+
+
+class SampleReport(_Camel):
+    """A recording's report; `before` and `after` are null until their stage has run."""
+
+    sample_id: str
+    filename: str
+    format: str
+    size_bytes: int
+    sha256: str
+    before: Measured | None
+    after: PreparedOf | None
+
+
+class Report(_Camel):
+    """What was measured of a clone's recordings and done to them."""
+
+    voice_id: str
+    samples: list[SampleReport]
+
+
+class VersionUrls(BaseModel):
+    """Where each version is; `prepared` is absent until it is made."""
+
+    original: str
+    prepared: Annotated[str, Field(default="", json_schema_extra=_may_be_absent)]
+
+
+class SampleUrls(BaseModel):
+    """Where a recording's sound and waveform are."""
+
+    audio: VersionUrls
+    peaks: VersionUrls
+
+
+class Recording(_Camel):
+    """A recording of a clone; what is measured is null until it has been."""
+
+    sample_id: str
+    filename: str
+    format: str
+    content_type: str
+    size_bytes: int
+    sha256: str
+    duration_seconds: float | None
+    rate_hz: int | None
+    channels: int | None
+    created_at: Timestamp
+    urls: SampleUrls
+
+
+class Recordings(_Camel):
+    """A clone's recordings, in the order of their upload."""
+
+    voice_id: str
+    samples: list[Recording]
+
+
+class Waveform(_Camel):
+    """Equal stretches of time, of each the lowest and the highest point in -127..127."""
+
+    sample_id: str
+    version: Literal["original", "prepared"]
+    peaks: list[Pair]
+
+
+class Bounds(BaseModel):
+    """An inclusive range; null is open on that side."""
+
+    min: float | None
+    max: float | None
+
+
+class EngineOf(_Camel):
+    """What an engine takes, by which source and when that was looked up."""
+
+    engine: str
+    files: Bounds
+    file_bytes: Bounds
+    file_seconds: Bounds
+    total_seconds: Bounds
+    best_seconds: float | None
+    name_chars: Bounds
+    source: str
+    checked: Annotated[str, Field(json_schema_extra={"format": "date"})]
+
+
+class VendorOf(_Camel):
+    """A vendor that is configured here."""
+
+    vendor: str
+    notice: str | None
+    engines: list[EngineOf]
+
+
+class Vendors(_Camel):
+    """The vendors that are configured here."""
+
+    vendors: list[VendorOf]

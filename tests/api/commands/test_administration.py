@@ -1,0 +1,43 @@
+"""How keys are listed: within the width of a terminal, with ids that can be copied whole."""
+
+import io
+
+from rich.console import Console
+
+from api.commands.administration import _keys_table
+from shared.ids import ACCOUNT, KEY, new_id
+from shared.keys import ALL_SCOPES, KnownKey
+
+
+def shown(*keys: KnownKey) -> str:
+    console = Console(file=io.StringIO(), width=80)
+    console.print(_keys_table(keys))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def a_key(name: str = "ci", account_id: str = "acc_main", scopes: tuple[str, ...] = tuple(ALL_SCOPES)) -> KnownKey:
+    return KnownKey(new_id(KEY), name, account_id, scopes, "cp_1234", is_revoked=False)
+
+
+def test_the_longest_key_fits_in_eighty_columns_with_its_id_in_one_piece() -> None:
+    account_id = new_id(ACCOUNT)
+    key = a_key("n" * 255, account_id, tuple(ALL_SCOPES)[:-1])
+    text = shown(key)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    for whole in (key.id, f"account {account_id}", "cp_1234…", "works"):
+        assert whole in text
+    assert text.count("n") >= 255
+
+
+def test_keys_stand_under_their_account_and_scopes_without_what_all_share() -> None:
+    text = shown(a_key("one"), a_key("two", "acc_other", ("voice:read", "voice:create")), a_key("three"))
+    main, _, other = text.partition("account acc_other")
+    assert main.count("account acc_main") == 1
+    assert ("one" in main, "three" in main, "two" in other) == (True, True, True)
+    assert "all" in main
+    assert "read, create" in other
+
+
+def test_no_keys_are_shown_as_nothing() -> None:
+    assert shown().strip() == ""

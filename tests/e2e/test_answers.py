@@ -1,0 +1,78 @@
+"""Every success of a running service is what its OpenAPI document shows, member for member."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.schemas import faults
+from tests.stack import Stack, running_stack
+
+CLONE = "/voice-clones/{voice_id}"
+SAMPLE = "/voice-clones/{voice_id}/samples/{sample_id}"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running_stack() as running:
+        yield running
+
+
+class Witness:
+    """Makes requests and holds each answer to the document; remembers which operations were seen."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self.document: dict[str, Any] = httpx.get(f"{stack.url}/openapi.json", trust_env=False).json()
+        self.seen: set[tuple[str, str]] = set()
+
+    def check(self, method: str, path: str, answer: httpx.Response) -> Any:
+        operation = self.document["paths"][f"/api/v2{path}"][method.lower()]
+        schema = operation["responses"][str(answer.status_code)]["content"]["application/json"]["schema"]
+        assert faults(answer.json(), schema, self.document, f"{method} {path}") == []
+        self.seen.add((method.lower(), f"/api/v2{path}"))
+        return answer.json().get("data")
+
+    def ask(self, method: str, path: str, ids: dict[str, str], **request: Any) -> Any:
+        return self.check(method, path, self._stack.client.request(method, path.format(**ids), **request))
+
+
+def test_every_answer_is_what_the_document_shows(stack: Stack) -> None:
+    witness = Witness(stack)
+    witness.ask("GET", "/voice-clones", {})
+    created = stack.upload(labels='{"a": [1, {"b": null}]}', language="en", odd="field")
+    ids = {"voice_id": witness.check("POST", "/voice-clones", created)["voiceId"]}
+    for path in (CLONE, f"{CLONE}/report", f"{CLONE}/samples", "/voice-clones"):
+        witness.ask("GET", path, ids)
+    assert stack.wait_for(ids["voice_id"], "ready")["isTerminal"]
+    for path in (CLONE, f"{CLONE}/events", "/voice-clones", "/vendors"):
+        witness.ask("GET", path, ids)
+    [sample] = witness.ask("GET", f"{CLONE}/report", ids)["samples"]
+    assert sample["before"]
+    assert sample["after"]["recipe"]
+    [recording] = witness.ask("GET", f"{CLONE}/samples", ids)["samples"]
+    assert recording["urls"]["audio"].keys() == {"original", "prepared"}
+    ids["sample_id"] = recording["sampleId"]
+    for version in ("original", "prepared"):
+        witness.ask("GET", f"{SAMPLE}/peaks", ids, params={"version": version})
+    witness.ask("PUT", CLONE, ids, json={"name": "Berta"})
+    witness.ask("PATCH", CLONE, ids, json={"name": "Berta", "status": "failed"})
+    failed = witness.check("POST", "/voice-clones", stack.upload("fail_at_submit"))["voiceId"]
+    assert stack.wait_for(failed, "failed")["errorCode"]
+    for path in (CLONE, f"{CLONE}/events", "/voice-clones"):
+        witness.ask("GET", path, {"voice_id": failed})
+    witness.ask("DELETE", CLONE, ids)
+    operations = {(method, path) for path, item in witness.document["paths"].items() for method in item}
+    # The sound itself is no JSON; tests/api/test_download.py holds it to its bytes.
+    assert operations - witness.seen == {("get", f"/api/v2{SAMPLE}/audio")}
+
+
+def test_the_witness_sees_what_is_missing_undeclared_or_wrong(stack: Stack) -> None:
+    document = Witness(stack).document
+    schema = {"$ref": "#/components/schemas/Answer_Clone_"}
+    answer = {"success": True, "data": stack.get(stack.create())}
+    assert faults(answer, schema, document) == []
+    for wrong in ({"odd": 1}, {"seq": "1"}, {"seq": None}, {"status": "done"}, {"job": {}}, {"training_progress": 101}):
+        assert faults({**answer, "data": {**answer["data"], **wrong}}, schema, document), wrong
+    assert faults({"success": False, "data": answer["data"]}, schema, document)
