@@ -4,7 +4,7 @@ import atexit
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_shutting_down
+from celery.signals import setup_logging, worker_ready, worker_shutting_down
 
 from shared import log
 from shared.broker import broker_url
@@ -12,6 +12,7 @@ from shared.doorbell import TASK, Doorbell, make_celery
 from shared.services import Services
 from shared.settings import Settings
 from shared.states import Queue
+from worker import rehearsal
 from worker.bench import Bench
 from worker.run import work
 from worker.vigil import Vigil
@@ -43,7 +44,12 @@ def make_app(settings: Settings, queues: frozenset[Queue]) -> Celery:
     def stop(**_: Any) -> None:
         bench.stopping.set()
 
+    def rehearse(**_: Any) -> None:
+        rehearsal.begin(bench)
+
     worker_shutting_down.connect(stop, weak=False)
+    if Queue.AUDIO in queues:
+        worker_ready.connect(rehearse, weak=False)
     setup_logging.connect(_leave_logging_alone, weak=False)
     atexit.register(bench.desk.close)
     bench.heart.start()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shared import claims, jobs, log
 from shared.claims import Claim
-from shared.errors import ClaimLost, ServiceError, VendorRateLimited
+from shared.errors import ClaimLost, DecoderLost, ServiceError, VendorRateLimited
 from shared.states import QUEUE_OF, JobKind, WaitingFor, percent
 from worker.bench import Bench
 from worker.endings import Advance, Finished, Rest
@@ -88,6 +88,10 @@ def _refused(bench: Bench, claim: Claim, error: ServiceError) -> None:
     if isinstance(error, VendorRateLimited) and patient:
         pause_s = max(error.retry_after_s, 0.1)
         _write(bench, claim, lambda s: claims.rest(s, claim, WaitingFor.RATE_LIMIT, pause_s, error=error))
+    elif isinstance(error, DecoderLost):
+        # It may be this recording that brings the machine's memory to its end: tried again, but not for a day.
+        stumble_s = min(STUMBLE_S * 2.0 ** min(claim.attempt, 10), BACKOFF_MAX_S)
+        _write(bench, claim, lambda s: claims.stumble(s, claim, error, stumble_s))
     elif (error.retryable and patient) or claim.kind is JobKind.ERASE:
         _write(bench, claim, lambda s: claims.rest(s, claim, WaitingFor.RETRY, pause_s, error=error))
     else:

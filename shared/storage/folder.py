@@ -2,7 +2,8 @@
 
 An object is written beside the others, flushed to the disk and only then renamed into place, so that a reader, a crash
 or a full disk never meets half of one. Both folders are on one file system, readable by their owner only: recordings
-are personal data. It must not follow a key out of its root, and its errors name no path.
+are personal data. A folder below `objects` goes with its last object, so whoever puts one there must be ready for it to
+vanish. It must not follow a key out of its root, and its errors name no path.
 """
 
 import os
@@ -33,6 +34,7 @@ _NOT_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
 _MARKER = ".clonepipe-storage"
+_TRIES = 20  # to put an object into a folder that others keep removing; each needs a deletion within microseconds
 
 
 class FolderStorage(Storage):
@@ -104,7 +106,20 @@ class FolderStorage(Storage):
             if self.stat(key) is None:
                 return
             path.unlink(missing_ok=True)
-            _flush_folder(path.parent)
+            self._remove_empty(path.parent)
+
+    def _remove_empty(self, folder: Path) -> None:
+        """Remove a folder that holds nothing, and those above it, but `objects`; flush the first that is left."""
+        while folder != self._objects:
+            try:
+                folder.rmdir()
+            except FileNotFoundError:  # another deletion was first
+                pass
+            except OSError:  # something is in it, which is no error
+                break
+            folder = folder.parent
+        with suppress(FileNotFoundError):  # another deletion went on from here
+            _flush_folder(folder)
 
     @override
     def list(self, prefix: str) -> Iterator[StoredObject]:
@@ -169,9 +184,21 @@ class FolderWriter(ObjectWriter):
         with _named("finish a recording"):
             os.fsync(self._file)
             self._close()
-            _make_folder(self._target.parent)
-            self._path.replace(self._target)
-            _flush_folder(self._target.parent)
+            self._put_in_place()
+            with suppress(FileNotFoundError):  # deleted already, and its folder with it
+                _flush_folder(self._target.parent)
+
+    def _put_in_place(self) -> None:
+        """Rename the file to its key; a folder on the way that a deletion removed meanwhile is made again."""
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                _make_folder(self._target.parent)
+                self._path.replace(self._target)
+            except FileNotFoundError:
+                if not tries_left or not self._path.exists():
+                    raise
+            else:
+                return
 
     @override
     def abort(self) -> None:
@@ -210,7 +237,8 @@ def _make_folder(folder: Path) -> None:
     if folder.is_dir():
         return
     _make_folder(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):  # not `exist_ok`, which looks again and raises where it has vanished since
+        folder.mkdir(mode=0o700)
     _flush_folder(folder.parent)
 
 

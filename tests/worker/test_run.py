@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from shared.errors import StorageUnavailable
+from shared.errors import DecoderLost, StorageUnavailable
 from shared.states import Outcome, Queue, Stage, Status, WaitingFor
 from tests.worker.conftest import Workshop
 
@@ -39,6 +39,22 @@ def test_an_outage_costs_no_attempt_and_waits_longer_each_time(workshop: Worksho
         workshop.work(job_id)
         job = workshop.job(job_id)
         assert (job.attempt, job.waits, job.waiting_for, job.outcome) == (0, waits, WaitingFor.RETRY, None)
+
+
+def test_a_decoder_that_is_killed_each_time_costs_attempts_and_then_the_job(
+    make_workshop: Callable[..., Workshop],
+) -> None:
+    workshop = make_workshop(max_attempts=2)
+    clone_id, job_id = workshop.order(at=Stage.SUBMIT)
+    break_storage(workshop, DecoderLost("The decoder process was killed while it read anna.wav."))
+    for attempt in (1, 2):
+        workshop.work(job_id)
+        job = workshop.job(job_id)
+        assert (job.attempt, job.waiting_for, job.outcome) == (attempt, WaitingFor.RETRY, None)
+    workshop.work(job_id)
+    view = workshop.view(clone_id)
+    assert (view.status, view.error_code) == (Status.FAILED, "DECODER_LOST")
+    assert "anna.wav" in (view.error_message or "")
 
 
 def test_a_message_for_a_job_that_is_done_does_nothing(workshop: Workshop) -> None:

@@ -1,33 +1,39 @@
 """Decode strangers' files without trusting them: the worker's side of the decoder host.
 
 One `Decoder` serves all threads of a worker process. It keeps the host alive, hands it descriptors, and answers for
-what comes back: a child that died is an error naming the file, a host that died is started again. It decodes nothing
-itself. Create it after any fork: a second process that holds its socket keeps the host from noticing the first's end.
+what comes back: a child that died of its file is an error naming the file, one that was killed from outside is worth
+another try, and a host that died is started again. It decodes nothing itself. Create it after any fork: a second
+process that holds its socket keeps the host from noticing the first's end.
 """
 
 import contextlib
 import fcntl
 import itertools
 import os
+import signal
 import socket
 import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from shared.errors import DecoderLost, SourceMissing
 from worker.audio.stream import ChildGone, DecodedStream, unreadable
-from worker.audio.wire import DecodeLimits, DecodeRequest, send_decode, send_stop
+from worker.audio.wire import DecodeLimits, DecodeRequest, read_fate, send_decode, send_stop
 
 SEND_S: Final = 10.0
 END_S: Final = 5.0
-DEATH_S: Final = 0.1  # how long the news of a death may take
+DEATH_S: Final = 0.1  # how long the news of the host's death may take
+FATE_S: Final = 5.0  # and how long that of a child's; the host tells it in milliseconds
 ATTEMPTS: Final = 3
 PIPE_BYTES: Final = 1024 * 1024
+# What nobody's bytes bring about: the first is the kernel's when the machine is short of memory.
+FROM_OUTSIDE: Final = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 _ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES"}
 
 
@@ -59,18 +65,16 @@ class Decoder:
         """
         source_fd = _open_file(path, filename)
         try:
-            host, request_id, stream = self._begin(source_fd, filename, limits)
+            run = self._begin(source_fd, filename, limits)
         finally:
             os.close(source_fd)
         try:
-            stream.await_header()
-            yield stream
+            run.stream.await_header()
+            yield run.stream
         except ChildGone as gone:
-            raise self._explain(host, filename, limits) from gone
+            raise run.explain(limits) from gone
         finally:
-            stream.close()
-            if not stream.is_finished:
-                host.stop(request_id)
+            run.close()
 
     def close(self) -> None:
         """End the host and its children; streams that are being read end with an error."""
@@ -88,31 +92,33 @@ class Decoder:
     ) -> None:
         self.close()
 
-    def _begin(self, source_fd: int, filename: str, limits: DecodeLimits) -> tuple["_HostProcess", int, DecodedStream]:
+    def _begin(self, source_fd: int, filename: str, limits: DecodeLimits) -> "_Run":
         """Have a child started. Nothing was read from it yet, so a dead or frozen host is replaced."""
         for _attempt in range(ATTEMPTS):
             host, request_id = self._running_host(), next(self._ids)
             read_fd, sink_fd = os.pipe()
-            stream = DecodedStream(read_fd, filename=filename, limits=limits)
+            told_fd, fate_fd = os.pipe()
+            run = _Run(host, request_id, DecodedStream(read_fd, filename=filename, limits=limits), told_fd)
             try:
                 try:
                     _widen(sink_fd)
-                    host.send(DecodeRequest(request_id, limits, source_fd, sink_fd))
+                    host.send(DecodeRequest(request_id, limits, source_fd, sink_fd, fate_fd))
                 finally:
                     os.close(sink_fd)
-                stream.await_child()
+                    os.close(fate_fd)
+                run.stream.await_child()
             except OSError:
-                stream.close()
+                run.release()
                 self._discard(host)
             except ChildGone:
-                stream.close()
-                if stream.is_overdue or not host.is_alive(within_s=DEATH_S):
+                run.release()
+                if run.stream.is_overdue or not host.is_alive(within_s=DEATH_S):
                     self._discard(host)
             except BaseException:
-                stream.close()
+                run.release()
                 raise
             else:
-                return host, request_id, stream
+                return run
         raise DecoderLost(f"The decoder process could not be started to read {filename}.", filename=filename)
 
     def _running_host(self) -> "_HostProcess":
@@ -131,13 +137,44 @@ class Decoder:
                 self._host = None
         host.close(END_S if host.is_alive() else 0.0)
 
-    def _explain(self, host: "_HostProcess", filename: str, limits: DecodeLimits) -> Exception:
-        """Say whose fault it was that an answer ended early: the host's death is not the recording's."""
-        if not host.is_alive(within_s=DEATH_S):
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One file in a child's hands: its answer, and behind `told_fd` the host's word on how the child ended."""
+
+    host: "_HostProcess"
+    request_id: int
+    stream: DecodedStream
+    told_fd: int
+
+    def explain(self, limits: DecodeLimits) -> Exception:
+        """Say whose fault it was that the answer ended early. Nobody here has ended the child before this is asked."""
+        filename = self.stream.filename
+        try:
+            exit_code = read_fate(self.told_fd, 0.0 if self.stream.is_overdue else FATE_S)
+        except EOFError:
             return DecoderLost(f"The decoder process ended while it read {filename}.", filename=filename)
-        memory_mb = limits.memory_bytes // 2**20
-        reason = f"its decoder crashed, or needed more than {limits.cpu_s} s or {memory_mb} MB"
-        return unreadable(filename, reason)
+        if exit_code is None and self.stream.is_overdue:
+            return unreadable(filename, f"its decoder was waited for longer than {limits.wall_s:g} s")
+        if exit_code is not None and -exit_code in FROM_OUTSIDE:
+            return DecoderLost(
+                f"The decoder process was killed while it read {filename}; the machine may be short of memory.",
+                filename=filename,
+            )
+        if exit_code == -signal.SIGXCPU:
+            return unreadable(filename, f"decoding it takes more than {limits.cpu_s} s of processor time")
+        return unreadable(filename, f"its decoder crashed, or needed more than {limits.memory_bytes // 2**20} MB")
+
+    def release(self) -> None:
+        """Close both pipes; a child that writes on ends by that."""
+        self.stream.close()
+        os.close(self.told_fd)
+
+    def close(self) -> None:
+        """Release the pipes and end the child, if it still lives."""
+        self.release()
+        if not self.stream.is_finished:
+            self.host.stop(self.request_id)
 
 
 class _HostProcess:

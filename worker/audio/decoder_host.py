@@ -20,19 +20,19 @@ from pathlib import Path
 from typing import Final
 
 from worker.audio.decoding import decode
-from worker.audio.wire import DecodeLimits, DecodeRequest, RequestReader
+from worker.audio.wire import DecodeLimits, DecodeRequest, RequestReader, write_fate
 
 CHILD_DESCRIPTORS: Final = 16
 _PR_SET_PDEATHSIG: Final = 1  # <linux/prctl.h>
 
 
 class DecoderHost:
-    """Forks a child for every request, ends it when told to, and reaps it."""
+    """Forks a child for every request, ends it when told to, reaps it, and tells the worker how it ended."""
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._reader = RequestReader(channel)
-        self._children: dict[int, int] = {}  # pid -> request id
+        self._children: dict[int, DecodeRequest] = {}  # by pid; of the descriptors only `fate_fd` is open still
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
@@ -60,8 +60,8 @@ class DecoderHost:
             if isinstance(request, DecodeRequest):
                 self._fork(request)
                 continue
-            for pid, request_id in self._children.items():  # ours until reaped, so the number is nobody else's
-                if request_id == request.id:
+            for pid, served in self._children.items():  # ours until reaped, so the number is nobody else's
+                if served.id == request.id:
                     os.kill(pid, signal.SIGKILL)
 
     def _fork(self, request: DecodeRequest) -> None:
@@ -79,7 +79,9 @@ class DecoderHost:
         os.close(request.source_fd)
         os.close(request.sink_fd)
         if pid > 0:
-            self._children[pid] = request.id
+            self._children[pid] = request
+        else:
+            os.close(request.fate_fd)
 
     def _become_child(self, request: DecodeRequest, host_pid: int) -> None:
         signal.set_wakeup_fd(-1)
@@ -87,6 +89,8 @@ class DecoderHost:
         self._channel.close()
         os.close(self._wake_read)
         os.close(self._wake_write)
+        for fate in (request, *self._children.values()):  # neither its own end nor another's is for it to tell
+            os.close(fate.fate_fd)
         silence = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(silence, standard)
@@ -101,8 +105,12 @@ class DecoderHost:
             while os.read(self._wake_read, 512):
                 pass
         with contextlib.suppress(ChildProcessError):
-            while (pid := os.waitpid(-1, os.WNOHANG)[0]) > 0:
-                self._children.pop(pid, None)
+            while (ended := os.waitpid(-1, os.WNOHANG))[0] > 0:
+                pid, status = ended
+                fate_fd = self._children.pop(pid).fate_fd
+                with contextlib.suppress(BrokenPipeError):  # most readers have their answer and are gone
+                    write_fate(fate_fd, os.waitstatus_to_exitcode(status))
+                os.close(fate_fd)
 
 
 def confine(limits: DecodeLimits, host_pid: int) -> None:
@@ -114,10 +122,17 @@ def confine(limits: DecodeLimits, host_pid: int) -> None:
             os._exit(1)
         held_pages = int(Path("/proc/self/statm").read_text().split()[0])
         _lower(resource.RLIMIT_AS, held_pages * resource.getpagesize() + limits.memory_bytes)
-    _lower(resource.RLIMIT_CPU, limits.cpu_s)
+    _limit_cpu(limits.cpu_s)
     _lower(resource.RLIMIT_FSIZE, 0)
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_NOFILE, CHILD_DESCRIPTORS)
+
+
+def _limit_cpu(cpu_s: int) -> None:
+    """Have SIGXCPU come a second before SIGKILL: with both limits alike Linux sends only SIGKILL, as a stranger may."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    hard = cpu_s + 1 if hard == resource.RLIM_INFINITY else min(cpu_s + 1, hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (hard - 1, hard))
 
 
 def _lower(kind: int, value: int) -> None:

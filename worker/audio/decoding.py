@@ -65,8 +65,8 @@ def decode(source: BinaryIO, sink_fd: int, limits: DecodeLimits) -> None:
         decoding.fail(ErrorCode.UNREADABLE, f"decoding it needs more than {limits.memory_bytes // 2**20} MB of memory")
     except av.error.FFmpegError as error:
         decoding.fail(ErrorCode.UNREADABLE, f"it is damaged or no sound file ({error.strerror})")
-    except Exception as error:  # a decoder fed with hostile bytes may raise anything; the file's owner gets one answer
-        decoding.fail(ErrorCode.UNREADABLE, f"the decoder stumbled over it ({type(error).__name__})")
+    except Exception:  # a decoder fed with hostile bytes may raise anything; the file's owner gets one answer
+        decoding.fail(ErrorCode.UNREADABLE, "it is damaged in a way that the decoder cannot handle")
 
 
 class _Decoding:
@@ -123,8 +123,8 @@ class _Decoding:
                 packet = next(packets, None)
             except MemoryError:
                 raise
-            except Exception as error:  # salvage: what came before the damage is kept
-                self._warnings.append(f"truncated: reading stopped before the end ({type(error).__name__})")
+            except Exception:  # salvage: what came before the damage is kept
+                self._warnings.append("truncated: it is damaged; what follows the damage could not be read")
                 break
             if packet is None:
                 break

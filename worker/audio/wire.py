@@ -1,13 +1,15 @@
 """What the worker, the decoder host and its children say to each other. No decoding and no processes in here.
 
-Requests go over a unix socket as JSON behind a four-byte length; a request to decode carries two descriptors: the
-file, and the write end of a pipe. Answers come through that pipe as frames: one byte of kind, four of length, payload.
-The reader trusts no length and no field, for the writer has had untrusted bytes in its hands.
+Requests go over a unix socket as JSON behind a four-byte length; a request to decode carries three descriptors: the
+file, and the write ends of two pipes. The child answers through the first in frames: one byte of kind, four of length,
+payload. The reader trusts no length and no field, for the writer has had untrusted bytes in its hands. The second is
+the host's alone: four bytes that say how the child ended, or an end of file where the host itself did.
 """
 
 import json
 import math
 import os
+import select
 import socket
 import struct
 from collections import deque
@@ -24,6 +26,7 @@ MAX_BLOCK_BYTES: Final = MAX_CHANNELS * MAX_RATE_HZ * 4  # one second of the wid
 FRAME_HEAD: Final = struct.Struct("<BI")
 
 _LENGTH: Final = struct.Struct("<I")
+_FATE: Final = struct.Struct("<i")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +109,36 @@ def _write_all(fd: int, view: memoryview) -> None:
         view = view[os.write(fd, view) :]
 
 
+def write_fate(fd: int, exit_code: int) -> None:
+    """Tell how a child ended: its exit code, or the signal that ended it as a negative number.
+
+    The pipe is empty before, so this never waits. Raises: BrokenPipeError when the reader has gone.
+    """
+    os.write(fd, _FATE.pack(exit_code))
+
+
+def read_fate(fd: int, within_s: float) -> int | None:
+    """Return how a child ended, or None if that is not told in time. Raises: EOFError when the host has gone."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    if not poll.poll(within_s * 1000):
+        return None
+    told = os.read(fd, _FATE.size)
+    if len(told) < _FATE.size:
+        raise EOFError
+    exit_code: int = _FATE.unpack(told)[0]
+    return exit_code
+
+
 @dataclass(frozen=True, slots=True)
 class DecodeRequest:
-    """Decode the file behind `source_fd` into the pipe behind `sink_fd`."""
+    """Decode the file behind `source_fd` into the pipe behind `sink_fd`; say into `fate_fd` how the child ended."""
 
     id: int
     limits: DecodeLimits
     source_fd: int
     sink_fd: int
+    fate_fd: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +151,8 @@ class StopRequest:
 def send_decode(channel: socket.socket, request: DecodeRequest) -> None:
     """Ask the host to decode; the descriptors are copied, the sender keeps its own. Raises: OSError."""
     body = json.dumps({"decode": request.id, "limits": asdict(request.limits)}).encode()
-    socket.send_fds(channel, [_LENGTH.pack(len(body)) + body], [request.source_fd, request.sink_fd])
+    fds = [request.source_fd, request.sink_fd, request.fate_fd]
+    socket.send_fds(channel, [_LENGTH.pack(len(body)) + body], fds)
 
 
 def send_stop(channel: socket.socket, request_id: int) -> None:
@@ -165,4 +191,5 @@ class RequestReader:
         if "stop" in fields:
             return StopRequest(fields["stop"])
         limits = DecodeLimits(**fields["limits"])
-        return DecodeRequest(fields["decode"], limits, self._fds.popleft(), self._fds.popleft())
+        source_fd, sink_fd, fate_fd = (self._fds.popleft() for _ in range(3))
+        return DecodeRequest(fields["decode"], limits, source_fd, sink_fd, fate_fd)

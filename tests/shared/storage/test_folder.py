@@ -2,6 +2,7 @@
 
 import os
 import resource
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -84,6 +85,45 @@ def test_an_object_where_a_folder_is_stays_an_error_of_storage(storage):
         put(storage, "a/1/2", b"x")
     storage.delete("a")
     assert storage.stat("a/1") is not None
+
+
+def folders_below(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_dir())
+
+
+def test_a_folder_goes_with_its_last_object_and_the_root_stays(storage, tmp_path):
+    for key in ("2026/20/vc_1/a", "2026/20/vc_1/b", "2026/20/vc_2/a", "top"):
+        put(storage, key, b"x")
+    objects = tmp_path / "root/objects"
+    storage.delete("2026/20/vc_1/a")
+    assert folders_below(objects) == ["2026", "2026/20", "2026/20/vc_1", "2026/20/vc_2"]
+    storage.delete("2026/20/vc_1/b")
+    assert folders_below(objects) == ["2026", "2026/20", "2026/20/vc_2"]
+    storage.delete("2026/20/vc_2/a")
+    storage.delete("top")
+    assert list(objects.iterdir()) == []
+
+
+def test_a_folder_that_vanishes_under_an_upload_is_made_again(storage, tmp_path):
+    with storage.create("a/b/1") as writer:
+        writer.write(b"sound")
+        put(storage, "a/b/2", b"x")
+        storage.delete("a/b/2")
+        writer.commit()
+    assert b"".join(storage.read("a/b/1")) == b"sound"
+
+
+def test_uploads_survive_deletions_in_the_same_folder(storage, tmp_path):
+    def come_and_go(name):
+        for turn in range(60):
+            key = f"2026/20/vc_{turn % 2}/{name}"
+            put(storage, key, name.encode())
+            assert b"".join(storage.read(key)) == name.encode()
+            storage.delete(key)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(come_and_go, "abcd"))
+    assert list((tmp_path / "root/objects").iterdir()) == []
 
 
 def test_a_storage_whose_disk_went_away_is_unavailable_and_not_empty(tmp_path):

@@ -69,10 +69,36 @@ def test_an_error_of_the_reader_goes_through_and_ends_the_child(
     assert until(lambda: not _children(decoder))
 
 
-def test_a_killed_child_is_the_files_error(decoder: Decoder, limits: DecodeLimits, long_file: Path) -> None:
-    with pytest.raises(AudioUnreadable, match=r"my voice\.wav cannot be decoded: its decoder crashed"):
+def test_a_child_killed_from_outside_is_not_the_files_fault(
+    decoder: Decoder, limits: DecodeLimits, long_file: Path
+) -> None:
+    decoder.start()
+    host_pid = decoder.host_pid
+    with pytest.raises(DecoderLost, match=r"killed while it read my voice\.wav") as caught:
         _decode_but_first(lambda stream: os.kill(stream.child_pid or 0, signal.SIGKILL), decoder, long_file, limits)
-    assert decoder.host_pid is not None
+    assert (caught.value.retryable, caught.value.details) == (True, {"filename": "my voice.wav"})
+    assert _decode_but_first(lambda _stream: None, decoder, long_file, limits) == 60 * 48_000
+    assert decoder.host_pid == host_pid
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
+def test_a_child_that_crashes_is_the_files_error(
+    decoder: Decoder, limits: DecodeLimits, long_file: Path, number: signal.Signals
+) -> None:
+    with pytest.raises(AudioUnreadable, match=r"my voice\.wav cannot be decoded: its decoder crashed"):
+        _decode_but_first(lambda stream: os.kill(stream.child_pid or 0, number), decoder, long_file, limits)
+
+
+def test_only_the_killed_one_of_two_children_is_lost(decoder: Decoder, limits: DecodeLimits, long_file: Path) -> None:
+    with decoder.decode(long_file, filename="hers.wav", limits=limits) as hers:
+        with pytest.raises(DecoderLost, match=r"my voice\.wav"):
+            _decode_but_first(lambda stream: os.kill(stream.child_pid or 0, signal.SIGKILL), decoder, long_file, limits)
+        assert sum(block.shape[1] for block in hers) == 60 * 48_000
+
+
+def test_a_child_at_its_cpu_limit_is_the_files_error(decoder: Decoder, limits: DecodeLimits, long_file: Path) -> None:
+    with pytest.raises(AudioUnreadable, match=r"my voice\.wav cannot be decoded: .* more than 60 s of processor time"):
+        _decode_but_first(lambda stream: os.kill(stream.child_pid or 0, signal.SIGXCPU), decoder, long_file, limits)
 
 
 def test_a_stopped_child_is_given_up_on_and_killed(decoder: Decoder, limits: DecodeLimits, long_file: Path) -> None:

@@ -1,6 +1,7 @@
 import os
 import resource
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def test_the_child_is_confined(decoder: Decoder, long_file: Path) -> None:
     limits = DecodeLimits(max_duration_s=600.0, memory_bytes=256 * 2**20, cpu_s=7)
     with decoder.decode(long_file, filename="long.wav", limits=limits) as stream:
         child = psutil.Process(stream.child_pid)
-        assert child.rlimit(resource.RLIMIT_CPU) == (7, 7)
+        assert child.rlimit(resource.RLIMIT_CPU) == (7, 8)  # SIGXCPU first: it says who was to blame
         assert child.rlimit(resource.RLIMIT_FSIZE) == (0, 0)
         assert child.rlimit(resource.RLIMIT_CORE) == (0, 0)
         assert child.rlimit(resource.RLIMIT_NOFILE) == (CHILD_DESCRIPTORS, CHILD_DESCRIPTORS)
@@ -42,6 +43,31 @@ def test_the_child_holds_the_file_and_the_pipe_and_nothing_else_of_value(
         held = [os.readlink(entry) for entry in folder.iterdir()]
     assert not [name for name in held if name.startswith("socket:")]
     assert {name for name in held if name.startswith("/")} == {str(long_file), "/dev/null"}
+
+
+SPINNING = """
+import os
+from worker.audio.decoder_host import confine
+from worker.audio.wire import DecodeLimits
+
+confine(DecodeLimits(max_duration_s=1.0, memory_bytes=2**29, cpu_s=1), os.getppid())
+while True:
+    pass
+"""
+
+
+def test_the_kernel_ends_a_child_at_its_cpu_limit_by_a_signal_of_its_own() -> None:
+    assert subprocess.run([sys.executable, "-c", SPINNING], timeout=60).returncode == -signal.SIGXCPU
+
+
+def test_no_child_can_tell_how_it_or_another_ended(decoder: Decoder, limits: DecodeLimits, long_file: Path) -> None:
+    with (
+        decoder.decode(long_file, filename="one.wav", limits=limits),
+        decoder.decode(long_file, filename="two.wav", limits=limits) as second,
+    ):
+        folder = Path(f"/proc/{second.child_pid}/fd")
+        held = [os.readlink(entry) for entry in folder.iterdir()]
+    assert len([name for name in held if name.startswith("pipe:")]) == 1  # its answer
 
 
 def test_the_worker_keeps_its_secrets_from_the_host(monkeypatch: pytest.MonkeyPatch) -> None:

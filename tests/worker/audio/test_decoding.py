@@ -1,3 +1,4 @@
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.worker.audio.signals import (
     write_av,
 )
 from worker.audio.decoder import Decoder
+from worker.audio.decoding import decode as decode_here
 from worker.audio.wire import DecodeLimits
 
 Decode = Callable[[Path], Decoded]
@@ -183,6 +185,33 @@ def test_half_a_file_is_kept_with_a_warning(tmp_path: Path, decode: Decode) -> N
         assert 2.0 < decoded.shape[1] / 16_000 < 5.0, name
         if name != "a.ogg":  # an Ogg file says nowhere but at its end how long it is
             assert any(warning.startswith("truncated:") for warning in stream.warnings), name
+
+
+class Failing(io.BytesIO):
+    """A file whose bytes, from some point on, make the decoder raise what only programmers understand."""
+
+    def __init__(self, data: bytes, error: Exception, sound_bytes: int) -> None:
+        super().__init__(data)
+        self._error, self._sound_bytes = error, sound_bytes
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell() >= self._sound_bytes:
+            raise self._error
+        return super().read(size)
+
+
+@pytest.mark.parametrize("error", [AttributeError("'NoneType' object has no attribute 'x'"), EOFError(), IndexError()])
+@pytest.mark.parametrize("sound_bytes", [8, 600_000])
+def test_what_a_decoder_raises_reaches_nobody_in_its_own_words(
+    tmp_path: Path, error: Exception, sound_bytes: int
+) -> None:
+    data = write(tmp_path / "a.wav", tone(10.0, 48_000), 48_000).read_bytes()
+    with (tmp_path / "answer").open("wb") as answer:
+        decode_here(Failing(data, error, sound_bytes), answer.fileno(), DecodeLimits(60.0, 0))
+    told = (tmp_path / "answer").read_bytes()
+    assert (b"in a way that the decoder cannot handle" if sound_bytes == 8 else b"truncated: ") in told
+    assert type(error).__name__.encode() not in told
+    assert b"NoneType" not in told
 
 
 def test_a_hole_in_the_middle_loses_only_itself(tmp_path: Path, decode: Decode) -> None:
