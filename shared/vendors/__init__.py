@@ -1,14 +1,41 @@
-"""Who trains voices: one file a vendor, one line here. Everything else reads this registry."""
+"""Who trains voices: one file a vendor, one line here. Everything else reads this registry.
 
-from collections.abc import Iterator
+`ENGINES` is what is known of every vendor, whether or not it can be used here; `Vendors` is what can be used.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from shared.errors import InvalidField, SetupError
 from shared.settings import Settings
 from shared.storage.protocol import Storage
+from shared.vendors import bland, buena, elevenlabs, retell
 from shared.vendors.protocol import Engine, Vendor
 from shared.vendors.sandbox import Sandbox
 
 SANDBOX = Sandbox.name
+
+ENGINES: Final[Mapping[str, Mapping[str, Engine]]] = {
+    bland.NAME: bland.ENGINES,
+    elevenlabs.NAME: elevenlabs.ENGINES,
+    buena.NAME: buena.ENGINES,
+    retell.NAME: retell.ENGINES,
+    SANDBOX: Sandbox.engines,
+}
+
+
+def engine_named(vendor: str, engine: str | None = None) -> Engine:
+    """Return a declared engine, configured here or not; a vendor's first without `engine`. Raises: InvalidField."""
+    if vendor not in ENGINES:
+        raise InvalidField(f"There is no vendor '{vendor[:40]}'. Known: {', '.join(ENGINES)}.", field="vendor")
+    return _engine_among(ENGINES[vendor], vendor, engine)
+
+
+def _engine_among(engines: Mapping[str, Engine], vendor: str, engine: str | None) -> Engine:
+    chosen = engine or next(iter(engines))
+    if chosen not in engines:
+        raise InvalidField(f"{vendor} has no engine '{chosen[:40]}'. It has: {', '.join(engines)}.", field="engine")
+    return engines[chosen]
 
 
 class Vendors:
@@ -52,12 +79,7 @@ class Vendors:
             raise InvalidField(
                 f"There is no vendor '{vendor[:40]}' here. Configured: {', '.join(self._by_name)}.", field="vendor"
             )
-        chosen = engine or next(iter(found.engines))
-        if chosen not in found.engines:
-            raise InvalidField(
-                f"{found.name} has no engine '{chosen[:40]}'. It has: {', '.join(found.engines)}.", field="engine"
-            )
-        return found, found.engines[chosen]
+        return found, _engine_among(found.engines, found.name, engine)
 
     def _default(self, default: str | None, engine: str | None) -> tuple[str, str | None]:
         if default is not None:

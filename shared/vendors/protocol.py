@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Final, Literal, Protocol
 
 SentContainer = Literal["wav", "flac"]  # what `prepare` can write
+
+MB: Final = 1_000_000  # vendors do not say which megabyte they mean; the smaller one fits either way
+SPOKEN_RATE_HZ: Final = 48_000  # the highest rate that any of the engines speaks at; none states what it listens at
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +27,33 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an engine takes. What the vendor does not state is None, not a guess."""
+    """What an engine takes. What the vendor does not state is None, or a range that is open, not a guess.
+
+    Attributes:
+        files: How many files one voice is made of.
+        file_bytes: Size of one file.
+        file_s: Seconds of one file; nothing outside is sent.
+        total_s: Seconds of all files together.
+        best_s: Seconds, of all files together, that the engine makes best use of, by its maker's advice: what to aim
+            at where there is more. It refuses nothing. None: all that is usable.
+        containers: What the engine takes of what `prepare` can write, best first.
+        rate_hz: A higher sample rate is of no use to the engine; None: not known.
+        name_chars: Length of the voice's name.
+        own_denoise: The request's parameter that turns on the engine's own noise removal. It must be off for sound
+            that was cleaned here. None: the engine has none that a request can reach.
+        source: Where it is stated.
+        checked: When that was read.
+    """
 
     files: Range
     file_bytes: Range
+    file_s: Range
     total_s: Range
-    containers: tuple[SentContainer, ...]  # best first
-    rate_hz: int | None  # more is of no use to the engine
+    best_s: float | None
+    containers: tuple[SentContainer, ...]
+    rate_hz: int | None
     name_chars: Range
+    own_denoise: str | None
     source: str
     checked: date
 

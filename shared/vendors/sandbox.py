@@ -35,10 +35,13 @@ _REFUSALS: Final = 2
 _LIMITS = Limits(
     files=Range(1, 25),
     file_bytes=Range(1, 50 * _MIB),
+    file_s=Range(),
     total_s=Range(1, 600),
+    best_s=None,
     containers=("flac", "wav"),
     rate_hz=48_000,
     name_chars=Range(1, 100),
+    own_denoise=None,
     source="shared/vendors/sandbox.py",
     checked=date(2026, 11, 20),
 )

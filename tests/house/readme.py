@@ -15,12 +15,11 @@ from api.app import DOORS
 from shared import errors
 from shared.errors import ServiceError
 from shared.settings import Settings
+from shared.vendors import ENGINES
 from shared.vendors.protocol import Range
-from shared.vendors.sandbox import Sandbox
 
 README = Path(__file__).parents[2] / "README.md"
 _BLOCK = re.compile(r"(<!-- made from code: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_VENDORS = (Sandbox,)
 
 
 def settings_table() -> str:
@@ -66,22 +65,32 @@ def routes_table() -> str:
 def vendors_table() -> str:
     """Return every engine with its declared limits."""
     lines = [
-        "| vendor/engine | files | bytes a file | seconds in all | name | source, checked |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| vendor/engine | files | bytes a file | seconds a file | seconds in all | best seconds "
+        "| name | containers | source |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for vendor in _VENDORS:
-        for engine in vendor.engines.values():
+    for vendor, engines in ENGINES.items():
+        for engine in engines.values():
             limits = engine.limits
-            cells = [_range(limits.files), _range(limits.file_bytes), _range(limits.total_s), _range(limits.name_chars)]
-            source = f"{limits.source}, {limits.checked.isoformat()}"
-            lines.append(f"| `{vendor.name}/{engine.name}` | {' | '.join(cells)} | {source} |")
+            cells = [
+                _range(limits.files),
+                _range(limits.file_bytes),
+                _range(limits.file_s),
+                _range(limits.total_s),
+                "all" if limits.best_s is None else f"{limits.best_s:,.0f}",
+                _range(limits.name_chars),
+                ", ".join(limits.containers),
+                f"{limits.source}, {limits.checked.isoformat()}",
+            ]
+            lines.append(f"| `{vendor}/{engine.name}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def _range(limits: Range) -> str:
-    least = "" if limits.least is None else f"{limits.least:,.0f}"
-    most = "" if limits.most is None else f"{limits.most:,.0f}"
-    return f"{least} – {most}"
+    least, most = (None if bound is None else f"{bound:,.0f}" for bound in (limits.least, limits.most))
+    if least is None or most is None:
+        return f"≤ {most}" if most else f"≥ {least}" if least else ""
+    return least if least == most else f"{least} – {most}"
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
