@@ -8,10 +8,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from api import docs, health
-from api.doors import native, native_samples
+from api.doors import native, native_check, native_samples, native_sent
 from api.envelope import refusal
 from api.head import HeadRequests
 from api.intake.buffers import BufferPool
+from api.intake.checking import CheckRoom
 from api.intake.draining import BodyWatch
 from api.limits import RateLimitHeaders, RequestLimits
 from api.requests import RequestIds
@@ -21,7 +22,7 @@ from shared.errors import InvalidField, MethodNotAllowed, NotFound, RequestError
 from shared.services import Services
 from shared.storage.protocol import PART_BYTES
 
-DOORS = (native.router, native_samples.router)
+DOORS = (native.router, native_check.router, native_samples.router, native_sent.router)
 _CLIENT_LEFT = 499  # nginx's number; nobody reads the answer, the log's line does
 _logger = log.get(__name__)
 
@@ -36,6 +37,7 @@ def create_app(services: Services, doorbell: BackgroundBell) -> FastAPI:
     app.state.doorbell = doorbell
     app.state.limits = RequestLimits(services.settings)
     app.state.buffers = BufferPool(services.settings.upload_buffers, PART_BYTES)
+    app.state.checks = CheckRoom(services.settings)
     for router in DOORS:
         app.include_router(router)
     docs.describe(app)

@@ -2,7 +2,7 @@
 
 import typer
 
-from api.commands import administration, clone, demo, serving
+from api.commands import administration, check, clone, demo, serving
 from shared.errors import ServiceError, SetupError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app.command("relay")(serving.relay)
 app.command("migrate")(serving.migrate)
 app.command("demo")(demo.demo)
 app.command("clone")(clone.clone)
+app.command("check")(check.check)
 app.command("status")(clone.status)
 app.add_typer(administration.accounts, name="accounts")
 app.add_typer(administration.keys, name="keys")

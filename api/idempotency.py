@@ -60,14 +60,14 @@ class Reserved:
         """Whether an earlier request has earned the key's answer, so that this one must not create."""
         return isinstance(self._held, KeptAnswer)
 
-    def complete(self, session: Session, fingerprint: str, answer: Response) -> None:
-        """Keep a successful JSON answer in the transaction that creates.
+    def complete(self, session: Session, fingerprint: str, answer: Response, *, clone_id: str | None = None) -> None:
+        """Keep a successful JSON answer in the transaction that creates; `clone_id` is the clone that it tells of.
 
         Raises: IdempotencyInFlight: the lease lapsed and another request took over; the transaction must not commit.
         """
         if isinstance(self._held, Reservation):
             kept = KeptAnswer(fingerprint, answer.status_code, bytes(answer.body).decode())
-            idempotency.complete(session, self._held, kept)
+            idempotency.complete(session, self._held, kept, clone_id=clone_id)
             self.is_settling = True
 
     def replay(self, fingerprint: str) -> Response:

@@ -1,4 +1,4 @@
-"""The form fields of a new clone: what each may hold, checked as it arrives, and the whole before it is kept."""
+"""The form fields of a new clone, or of a check: what each may hold, checked as it arrives, and then the whole."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -7,7 +7,7 @@ from api import fields
 from shared.clones import NewClone, NewSample
 from shared.errors import InvalidField, MissingField
 from shared.states import Denoise, Trim
-from shared.vendors import Vendors
+from shared.vendors import Vendors, engine_named
 from shared.vendors.protocol import Engine
 
 _CHECKS: Final[dict[str, Callable[[str, str], Any]]] = {
@@ -24,18 +24,20 @@ _CHECKS: Final[dict[str, Callable[[str, str], Any]]] = {
     "callback_url": fields.url,
 }
 FIELDS: Final = tuple(_CHECKS)
+CHECK_FIELDS: Final = ("vendor", "engine", "denoise", "trim")
 
 
-class OrderForm:
-    """Collects the fields of one request."""
+class _Form:
+    """Collects the fields of one request that mean something to it; the others are noted and left alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._checks = {name: _CHECKS[name] for name in names}
         self._values: dict[str, Any] = {}
         self.ignored: list[str] = []
 
     def take(self, field: str, value: str) -> None:
         """Check a field as soon as it is complete. One that is empty counts as absent. Raises: InvalidField."""
-        check = _CHECKS.get(field)
+        check = self._checks.get(field)
         if check is None:
             if fields.shown(field) not in self.ignored:
                 self.ignored.append(fields.shown(field))
@@ -44,6 +46,13 @@ class OrderForm:
             raise InvalidField(f"'{field}' is given twice; send it once.", field=field)
         if value.strip():
             self._values[field] = check(field, value)
+
+
+class OrderForm(_Form):
+    """The fields of a new clone."""
+
+    def __init__(self) -> None:
+        super().__init__(FIELDS)
 
     def complete(self, vendors: Vendors, default_vendor: str | None) -> Engine:
         """Check what needs all fields; return the engine. Raises: MissingField, InvalidField."""
@@ -67,3 +76,29 @@ class OrderForm:
             trim=Trim(values.get("trim", Trim.AUTO)), labels=values.get("labels", {}),
             voice_settings=values.get("settings", {}), callback_url=values.get("callback_url"),
         )  # fmt: skip
+
+
+class CheckForm(_Form):
+    """The fields of a check: those of a new clone that decide what would be sent to whom."""
+
+    def __init__(self) -> None:
+        super().__init__(CHECK_FIELDS)
+
+    @property
+    def denoise(self) -> str:
+        return str(self._values.get("denoise", Denoise.AUTO.value))
+
+    @property
+    def trim(self) -> str:
+        return str(self._values.get("trim", Trim.AUTO.value))
+
+    def choose(self, vendors: Vendors, default_vendor: str | None) -> tuple[str, Engine]:
+        """Return the vendor's name and the engine. Raises: InvalidField: naming what there is.
+
+        Any engine that is declared can be checked against, whether or not it can be used here.
+        """
+        vendor, engine = self._values.get("vendor"), self._values.get("engine")
+        if vendor is not None:
+            return vendor, engine_named(vendor, engine)
+        chosen, found = vendors.choose(None, engine, default_vendor)
+        return chosen.name, found

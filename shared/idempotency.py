@@ -73,8 +73,8 @@ def renew(session: Session, reservation: Reservation) -> bool:
     return _update_held(session, reservation, values)
 
 
-def complete(session: Session, reservation: Reservation, answer: KeptAnswer) -> None:
-    """Keep the answer, in the transaction that creates what it tells of.
+def complete(session: Session, reservation: Reservation, answer: KeptAnswer, *, clone_id: str | None = None) -> None:
+    """Keep the answer, in the transaction that creates what it tells of; `clone_id` is what is to be forgotten with it.
 
     Raises: IdempotencyInFlight: another request has taken the key over; nothing of this transaction may be committed.
     """
@@ -82,6 +82,7 @@ def complete(session: Session, reservation: Reservation, answer: KeptAnswer) -> 
         "fingerprint": answer.fingerprint,
         "status": answer.status,
         "body": answer.body,
+        "clone_id": clone_id,
         "expires_at": db_now(plus_s=KEEP_S),
     }
     if not _update_held(session, reservation, values):
@@ -93,11 +94,11 @@ def release(session: Session, reservation: Reservation) -> None:
     session.execute(delete(IdempotencyKey).where(_held(reservation)))
 
 
-def forget_answers(session: Session, account_id: str, beginning: str) -> None:
-    """Forget the bodies that begin so, in the transaction that deletes what they tell of; their keys stay used."""
+def forget_answers(session: Session, account_id: str, clone_id: str) -> None:
+    """Forget the bodies that tell of a clone, in the transaction that deletes it; their keys stay used."""
     session.execute(
         update(IdempotencyKey)
-        .where(IdempotencyKey.account_id == account_id, IdempotencyKey.body.startswith(beginning, autoescape=True))
+        .where(IdempotencyKey.account_id == account_id, IdempotencyKey.clone_id == clone_id)
         .values(body=None)
         .execution_options(synchronize_session=False)
     )
@@ -119,7 +120,7 @@ def _take_over(session: Session, reservation: Reservation) -> bool:
             IdempotencyKey.key == reservation.key,
             or_(lapsed, IdempotencyKey.expires_at <= db_now()),
         )
-        .values(fingerprint=None, status=None, body=None, **_taken(reservation))
+        .values(fingerprint=None, status=None, body=None, clone_id=None, **_taken(reservation))
         .returning(IdempotencyKey.token)
         .execution_options(synchronize_session=False)
     )

@@ -88,6 +88,10 @@ class Settings(BaseSettings):
     upload_min_rate_kib_s: int = Field(
         4, ge=0, description="Slowest upload that is waited for, averaged over 30 s, in KiB/s; 0 waits for ever"
     )
+    max_checks: int = Field(2, ge=1, le=64, description="Checks of recordings that one API process runs at once")
+    check_timeout_s: float = Field(
+        300.0, gt=0, description="Seconds that the upload of a check may take, and again its work, until it is given up"
+    )
 
     lease_s: float = Field(
         30.0, gt=0.2, description="Seconds a worker owns a job without a sign of life; renewed every third of it"

@@ -64,7 +64,7 @@ class ClonePage:
 
 @dataclass(frozen=True, slots=True)
 class SampleView:
-    """A recording as uploaded, what was measured of it, and what was made of it for the vendor."""
+    """A recording as uploaded, and what was measured of it."""
 
     id: str
     filename: str
@@ -72,9 +72,7 @@ class SampleView:
     size_bytes: int
     sha256: str
     object_key: str
-    prepared_key: str | None
     inspection: dict[str, Any] | None
-    preparation: dict[str, Any] | None
     created_at: datetime
 
 
@@ -113,20 +111,18 @@ def sample(session: Session, account_id: str, clone_id: str, sample_id: str) -> 
     raise NotFound(f"There is no recording '{sample_id[:40]}' of voice clone '{clone_id[:40]}'.")
 
 
-def peaks(session: Session, sample_id: str, *, prepared: bool) -> list[list[int]] | None:
+def peaks(session: Session, sample_id: str) -> list[list[int]] | None:
     """Return a recording's waveform as [lowest, highest] pairs in -127..127, or None before it was measured.
 
     Apart from `sample`, because it is long and only ever read to be drawn.
     """
-    column = Sample.prepared_peaks if prepared else Sample.peaks
-    return session.scalar(select(column).where(Sample.id == sample_id))
+    return session.scalar(select(Sample.peaks).where(Sample.id == sample_id))
 
 
 def _sample_view(row: Sample) -> SampleView:
     return SampleView(
         id=row.id, filename=row.filename, container=row.container, size_bytes=row.size_bytes, sha256=row.sha256,
-        object_key=row.object_key, prepared_key=row.prepared_key, inspection=row.inspection,
-        preparation=row.preparation, created_at=row.created_at,
+        object_key=row.object_key, inspection=row.inspection, created_at=row.created_at,
     )  # fmt: skip
 
 

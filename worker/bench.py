@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from shared import log
+from shared.desk import Desk
 from shared.doorbell import Doorbell
 from shared.errors import BrokerUnavailable
 from shared.services import Services
 from shared.states import Queue
 from worker.audio.decoder import Decoder
-from worker.desk import Desk
 from worker.heart import Heart
 
 _logger = log.get(__name__)

@@ -5,10 +5,10 @@ Storage is swept by dated prefix, never a whole bucket.
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import select, union_all
 
 from shared import idempotency, log
-from shared.db.models import Sample
+from shared.db.models import PreparedFile, Sample
 from shared.services import Services
 
 GRACE = timedelta(hours=6)  # no upload is waited for this long, and no stage runs this long
@@ -48,6 +48,7 @@ def _sweep_day(services: Services, day: datetime, *, older_than: datetime) -> in
 
 
 def _is_known(services: Services, key: str) -> bool:
+    uploaded = select(Sample.object_key).where(Sample.object_key == key)
+    prepared = select(PreparedFile.object_key).where(PreparedFile.object_key == key)
     with services.database.read() as session:
-        known = session.scalar(select(Sample.id).where(or_(Sample.object_key == key, Sample.prepared_key == key)))
-    return known is not None
+        return session.scalar(union_all(uploaded, prepared).limit(1)) is not None

@@ -10,16 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from shared import claims
 from shared.claims import Claim
-from shared.db.models import Clone, Sample
+from shared.db.models import Clone, PreparedFile, Sample
 from shared.errors import ClaimLost, DatabaseUnavailable, SourceMissing, StorageUnavailable
 from shared.services import Services
 from shared.states import Denoise, Trim, percent
@@ -46,8 +46,22 @@ class Recording:
     sha256: str
     object_key: str
     inspection: dict[str, Any] | None
-    prepared_key: str | None
-    preparation: dict[str, Any] | None
+
+    @property
+    def clone_folder(self) -> str:
+        """The beginning of every key of the clone that was uploaded with this recording, without the last slash."""
+        return str(PurePosixPath(self.object_key).parent.parent)
+
+
+@dataclass(frozen=True, slots=True)
+class Sendable:
+    """The row of a file that was made for the vendor."""
+
+    number: int
+    object_key: str
+    container: str
+    duration_s: float
+    cleaned: bool
 
 
 @dataclass(slots=True)
@@ -60,6 +74,7 @@ class Task:
     trim: Trim
     vendor_voice_id: str | None
     recordings: tuple[Recording, ...]
+    prepared: tuple[Sendable, ...]
     folder: Path
     _bench: Bench
     _hold: Hold
@@ -73,15 +88,15 @@ class Task:
             clone = session.get_one(Clone, claim.clone_id)
             samples = session.scalars(select(Sample).where(Sample.clone_id == clone.id).order_by(Sample.position))
             recordings = tuple(
-                Recording(
-                    s.id, s.filename, s.size_bytes, s.sha256, s.object_key, s.inspection, s.prepared_key, s.preparation
-                )
-                for s in samples
+                Recording(s.id, s.filename, s.size_bytes, s.sha256, s.object_key, s.inspection) for s in samples
             )
+            prepared = tuple(Sendable(*row) for row in session.execute(_prepared(clone.id)))
         order = CloneOrder(
             clone.id, clone.name, clone.description, clone.language, clone.gender, clone.labels, clone.voice_settings
         )
-        return cls(claim, order, clone.denoise, clone.trim, clone.vendor_voice_id, recordings, folder, bench, hold)
+        return cls(
+            claim, order, clone.denoise, clone.trim, clone.vendor_voice_id, recordings, prepared, folder, bench, hold
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -163,3 +178,12 @@ class Task:
                 f"The stored copy of '{recording.filename}' is not what was uploaded (its SHA-256 differs); upload it."
             )
         return path
+
+
+def _prepared(clone_id: str) -> Select[int, str, str, float, bool]:
+    row = PreparedFile
+    return (
+        select(row.number, row.object_key, row.container, row.duration_s, row.cleaned)
+        .where(row.clone_id == clone_id)
+        .order_by(row.number)
+    )

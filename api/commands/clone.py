@@ -144,7 +144,7 @@ def show(client: Client, clone: Mapping[str, Any], *, as_json: bool, waited: boo
     if as_json:
         typer.echo(json.dumps(clone, ensure_ascii=False, indent=2))
     else:
-        report = client.report(clone["voiceId"])["samples"] if clone["isTerminal"] else []
+        report = client.report(clone["voiceId"]) if clone["isTerminal"] else None
         Console().print(outcome_table(clone, report))
     if clone["status"] == "failed":
         return EXIT_FAILED

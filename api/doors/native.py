@@ -11,6 +11,8 @@ from api import idempotency
 from api.auth import requires
 from api.change import change_order
 from api.doors import native_answers as answers
+from api.doors.native_report import sample_report, sent_report
+from api.doors.native_report_answers import Report
 from api.doors.native_shapes import (
     CHANGE_BODY,
     CREATE_BODY,
@@ -18,13 +20,12 @@ from api.doors.native_shapes import (
     clone_shape,
     event_shape,
     page_shape,
-    report_shape,
     vendor_shape,
 )
 from api.envelope import success
 from api.intake.creation import create_clone
 from api.intake.document import receive_document
-from shared import clones, events, views
+from shared import clones, events, sent, views
 from shared.idempotency import forget_answers
 from shared.keys import Caller, Scope
 from shared.services import Services
@@ -133,8 +134,7 @@ def delete_clone(request: Request, caller: Deleter, voice_id: VoiceId) -> JSONRe
     with _services(request).database.write() as session:
         job_id = clones.delete(session, caller.account_id, voice_id)
         # The answer that its creation was given holds what the client said of the person.
-        answered = bytes(success({"voiceId": voice_id}).body).decode().rstrip("}")
-        forget_answers(session, caller.account_id, answered)
+        forget_answers(session, caller.account_id, voice_id)
     request.app.state.doorbell.ring(QUEUE_OF[Stage.SUBMIT], job_id)
     return JSONResponse({"success": True, "message": "Voice clone deleted successfully", "deleted_id": voice_id})
 
@@ -164,14 +164,21 @@ def list_events(
 
 @router.get(
     "/voice-clones/{voice_id}/report",
-    response_model=answers.Answer[answers.Report],
+    response_model=answers.Answer[Report],
     summary="What was measured and done",
 )
 def report(request: Request, caller: Reader, voice_id: VoiceId) -> JSONResponse:
-    """Return, per recording, what was measured before and after, and the treatments that ran."""
+    """Return what was measured of each recording, and of each file that was made of them, with how it was made."""
     with _services(request).database.read() as session:
         recordings = views.samples(session, caller.account_id, voice_id)
-    return success({"voiceId": voice_id, "samples": [report_shape(recording) for recording in recordings]})
+        files = sent.files(session, caller.account_id, voice_id)
+    return success(
+        {
+            "voiceId": voice_id,
+            "samples": [sample_report(recording) for recording in recordings],
+            "sent": [sent_report(file) for file in files],
+        }
+    )
 
 
 @router.get("/vendors", response_model=answers.Answer[answers.Vendors], summary="Vendors and engines")

@@ -143,75 +143,6 @@ class History(_Camel):
     is_terminal: bool
 
 
-class MixOf(BaseModel):
-    """How a recording became mono: `channel` is the one that was taken, null for the mean."""
-
-    channel: int | None
-    offset: float
-
-
-class Measured(BaseModel):
-    """What was measured of a recording as it was uploaded; units are in the names."""
-
-    format: str
-    codec: str
-    rate_hz: int
-    channels: int
-    duration_s: float
-    header_duration_s: float | None
-    peak_dbfs: float
-    rms_dbfs: float
-    loudness_lufs: float | None
-    snr_db: float | None
-    active_s: float
-    speech_s: float
-    speech_share: float
-    speech_by: Literal["silero", "energy"]
-    mix: MixOf
-    warnings: list[str]
-
-
-class TreatmentOf(BaseModel):
-    """One thing that was done to a recording."""
-
-    name: str
-    settings: dict[str, Any]
-    measured: dict[str, Any]
-
-
-class PreparedOf(BaseModel):
-    """What was made of a recording for the vendor; units are in the names."""
-
-    container: str
-    rate_hz: int
-    duration_s: float
-    size_bytes: int
-    sha256: str
-    recipe: list[TreatmentOf]
-    loudness_lufs: float | None
-    snr_before_db: float | None
-    snr_after_db: float | None
-
-
-class SampleReport(_Camel):
-    """A recording's report; `before` and `after` are null until their stage has run."""
-
-    sample_id: str
-    filename: str
-    format: str
-    size_bytes: int
-    sha256: str
-    before: Measured | None
-    after: PreparedOf | None
-
-
-class Report(_Camel):
-    """What was measured of a clone's recordings and done to them."""
-
-    voice_id: str
-    samples: list[SampleReport]
-
-
 class VersionUrls(BaseModel):
     """Where each version is; `prepared` is absent until it is made."""
 
@@ -254,6 +185,13 @@ class Waveform(_Camel):
 
     sample_id: str
     version: Literal["original", "prepared"]
+    peaks: list[Pair]
+
+
+class SentWaveform(_Camel):
+    """The waveform of a file for the vendor, in the same form."""
+
+    number: int
     peaks: list[Pair]
 
 

@@ -1,20 +1,25 @@
 """The native door's samples: what was uploaded for a clone, to be listed, heard and drawn."""
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
+from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from api.doors import native_answers as answers
 from api.doors.native import Reader, VoiceId
+from api.doors.native_sent import AUDIO, sent_recording
 from api.doors.native_shapes import EXAMPLES
 from api.download import Download, Recording
 from api.envelope import success, timestamp
-from shared import views
+from shared import sent, views
 from shared.errors import NotFound
 from shared.formats import Container
+from shared.keys import Caller
+from shared.sent import SentFile
 from shared.services import Services
 from shared.views import SampleView
 
@@ -30,15 +35,12 @@ class Version(StrEnum):
 
 SampleId = Annotated[str, Path(description="The recording's id, `smp_…`")]
 WhichVersion = Annotated[
-    Version, Query(description="`original`: as it was uploaded; `prepared`: as it was made for the vendor")
+    Version,
+    Query(
+        description="`original`: as it was uploaded; `prepared`: the file for the vendor that most of it is in, "
+        "maybe among those of other recordings"
+    ),
 ]
-
-_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
-_AUDIO: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"description": "The recording, as an attachment", "content": {"audio/*": _BINARY}},
-    206: {"description": "The range that was asked for", "content": {"audio/*": _BINARY}},
-    304: {"description": "Unchanged since the `If-None-Match`"},
-}
 
 
 @router.get(
@@ -50,7 +52,8 @@ def list_samples(request: Request, caller: Reader, voice_id: VoiceId) -> JSONRes
     """Return the recordings in the order of their upload; what is measured is null until it has been."""
     with _services(request).database.read() as session:
         samples = views.samples(session, caller.account_id, voice_id)
-    return success({"voiceId": voice_id, "samples": [_shape(voice_id, sample) for sample in samples]})
+        files = sent.files(session, caller.account_id, voice_id)
+    return success({"voiceId": voice_id, "samples": [_shape(voice_id, sample, files) for sample in samples]})
 
 
 @router.get(
@@ -58,7 +61,7 @@ def list_samples(request: Request, caller: Reader, voice_id: VoiceId) -> JSONRes
     summary="A recording's sound",
     status_code=200,
     response_class=Download,
-    responses=_AUDIO,
+    responses=AUDIO,
 )
 def get_audio(
     request: Request, caller: Reader, voice_id: VoiceId, sample_id: SampleId, version: WhichVersion = Version.ORIGINAL
@@ -67,7 +70,11 @@ def get_audio(
     services = _services(request)
     with services.database.read() as session:
         sample = views.sample(session, caller.account_id, voice_id, sample_id)
-    return Download(request, services.storage, _original(sample) if version is Version.ORIGINAL else _prepared(sample))
+        if version is Version.ORIGINAL:
+            recording = _original(sample)
+        else:
+            recording = sent_recording(_prepared(session, caller, voice_id, sample))
+    return Download(request, services.storage, recording)
 
 
 @router.get(
@@ -81,7 +88,10 @@ def get_peaks(
     """Return the waveform to draw: equal stretches of time, of each the lowest and highest point in -127..127."""
     with _services(request).database.read() as session:
         sample = views.sample(session, caller.account_id, voice_id, sample_id)
-        peaks = views.peaks(session, sample.id, prepared=version is Version.PREPARED)
+        if version is Version.ORIGINAL:
+            peaks = views.peaks(session, sample.id)
+        else:
+            peaks = sent.peaks(session, _prepared(session, caller, voice_id, sample))
     if peaks is None:
         raise _missing(sample, version)
     return success({"sampleId": sample.id, "version": version, "peaks": peaks})
@@ -97,20 +107,18 @@ def _original(sample: SampleView) -> Recording:
     return Recording(sample.object_key, sample.filename, media_type, sample.size_bytes, sample.sha256)
 
 
-def _prepared(sample: SampleView) -> Recording:
-    """Return what was made for the vendor. Raises: NotFound: when nothing was."""
-    made = sample.preparation
-    if sample.prepared_key is None or made is None:
+def _prepared(session: Session, caller: Caller, voice_id: str, sample: SampleView) -> SentFile:
+    """Return the file that most of a recording was sent in. Raises: NotFound: when nothing of it was."""
+    found = sent.holding_most(sent.files(session, caller.account_id, voice_id), sample.id)
+    if found is None:
         raise _missing(sample, Version.PREPARED)
-    container = Container(made["container"])
-    filename = f"{sample.id}.{container}"
-    return Recording(sample.prepared_key, filename, container.media_type, made["size_bytes"], made["sha256"])
+    return found
 
 
 def _missing(sample: SampleView, version: Version) -> NotFound:
     if version is Version.PREPARED:
         return NotFound(
-            f"There is no prepared version of '{sample.filename}': it is made in the stage 'prepare', and not of "
+            f"Nothing of '{sample.filename}' was prepared: that is done in the stage 'prepare', and not with "
             "recordings that the vendor does not need. The clone's 'stage' says how far it is.",
             version=version,
         )
@@ -121,10 +129,10 @@ def _missing(sample: SampleView, version: Version) -> NotFound:
     )
 
 
-def _shape(voice_id: str, sample: SampleView) -> dict[str, Any]:
+def _shape(voice_id: str, sample: SampleView, files: Sequence[SentFile]) -> dict[str, Any]:
     measured = sample.inspection or {}
     here = f"/api/v2/voice-clones/{voice_id}/samples/{sample.id}"
-    versions = (Version.ORIGINAL,) if sample.prepared_key is None else tuple(Version)
+    versions = tuple(Version) if sent.holding_most(files, sample.id) else (Version.ORIGINAL,)
     return {
         "sampleId": sample.id,
         "filename": sample.filename,

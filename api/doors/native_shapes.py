@@ -8,7 +8,7 @@ from shared.events import EventLine
 from shared.states import Denoise, Status, Trim
 from shared.vendors import Vendors
 from shared.vendors.protocol import Range, Vendor
-from shared.views import ClonePage, CloneView, SampleView
+from shared.views import ClonePage, CloneView
 
 
 def clone_shape(view: CloneView, vendors: Vendors) -> dict[str, Any]:
@@ -74,19 +74,6 @@ def event_shape(line: EventLine) -> dict[str, Any]:
         "timestamp": timestamp(line.at),
         "jobId": line.job_id,
         "data": line.data,
-    }
-
-
-def report_shape(sample: SampleView) -> dict[str, Any]:
-    """Return one recording's report; `before` and `after` are null until their stage has run."""
-    return {
-        "sampleId": sample.id,
-        "filename": sample.filename,
-        "format": sample.container,
-        "sizeBytes": sample.size_bytes,
-        "sha256": sample.sha256,
-        "before": sample.inspection,
-        "after": sample.preparation,
     }
 
 

@@ -16,11 +16,12 @@ from api.fields import JSON_CHARS
 from api.idempotency import Reserved, form_fingerprint, reserved
 from api.intake.buffers import BufferPool
 from api.intake.recordings import IntakeLimits, ReceivedForm, receive_form
+from api.intake.twins import refuse_twins
 from api.intake.void import VoidStorage
 from api.order import FIELDS, OrderForm
 from shared import clones, views
 from shared.clones import NewSample
-from shared.errors import DatabaseUnavailable, DuplicateFile
+from shared.errors import DatabaseUnavailable
 from shared.ids import CLONE, SAMPLE, new_id
 from shared.keys import Caller
 from shared.services import Services
@@ -55,9 +56,7 @@ async def _create(request: Request, caller: Caller, answer: Answer, reservation:
     order = OrderForm()
     day = f"{datetime.now(UTC):%Y-%m-%d}"
     folder = f"samples/{day}/{caller.account_id}/{clone_id}"
-    form = await _receive(
-        request, services.storage, lambda _: f"{folder}/{new_id(SAMPLE)}/original", order.take, caller
-    )
+    form = await receive(request, services.storage, lambda _: f"{folder}/{new_id(SAMPLE)}/original", order.take, caller)
     try:
         engine = order.complete(services.vendors, services.settings.default_vendor)
         new = order.clone(clone_id, caller.account_id, _samples(form))
@@ -67,7 +66,7 @@ async def _create(request: Request, caller: Caller, answer: Answer, reservation:
                 max_clones, typical_s = services.settings.max_clones_per_user, engine.training_typical_s
                 job_id = clones.create(session, new, max_clones=max_clones, training_typical_s=typical_s)
                 answered = answer(views.get(session, new.account_id, new.id), order.ignored)
-                reservation.complete(session, _fingerprint(request, form), answered)
+                reservation.complete(session, _fingerprint(request, form), answered, clone_id=new.id)
                 return job_id, answered
 
         job_id, answered = await run_in_threadpool(commit)
@@ -84,7 +83,7 @@ async def _create(request: Request, caller: Caller, answer: Answer, reservation:
 
 async def _fingerprint_only(request: Request, caller: Caller) -> str:
     """Receive a form within the same limits, store nothing of it, and return what it is known by."""
-    return _fingerprint(request, await _receive(request, VoidStorage(), lambda index: f"void/{index}", None, caller))
+    return _fingerprint(request, await receive(request, VoidStorage(), lambda index: f"void/{index}", None, caller))
 
 
 def _fingerprint(request: Request, form: ReceivedForm) -> str:
@@ -97,13 +96,14 @@ def _check_slot(services: Services, caller: Caller) -> None:
         clones.check_slot(session, caller.account_id, services.settings.max_clones_per_user)
 
 
-async def _receive(
+async def receive(
     request: Request,
     storage: Storage,
     key_for: Callable[[int], str],
     on_field: Callable[[str, str], None] | None,
     caller: Caller,
 ) -> ReceivedForm:
+    """Receive a form with recordings within the operator's limits. Raises: what `receive_form` raises."""
     services: Services = request.app.state.services
     buffers: BufferPool = request.app.state.buffers
     length = request.headers.get("content-length", "")
@@ -134,15 +134,7 @@ def intake_limits(settings: Settings) -> IntakeLimits:
 
 def _samples(form: ReceivedForm) -> tuple[NewSample, ...]:
     """Return the recordings as samples; the id is the folder that each lies in. Raises: DuplicateFile."""
-    seen: dict[str, str] = {}
-    for recording in form.recordings:
-        twin = seen.get(recording.sha256)
-        if twin is not None:
-            raise DuplicateFile(
-                f"'{twin}' and '{recording.filename}' are the same recording, byte for byte; send it once.",
-                files=[twin, recording.filename],
-            )
-        seen[recording.sha256] = recording.filename
+    refuse_twins((recording.filename, recording.sha256) for recording in form.recordings)
     return tuple(
         NewSample(
             id=recording.object_key.split("/")[-2],

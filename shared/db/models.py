@@ -99,7 +99,7 @@ class Clone(Base):
 
 
 class Sample(Base):
-    """One uploaded recording. The original is kept; what was prepared from it lies beside it."""
+    """One uploaded recording, kept as it came."""
 
     __tablename__ = "samples"
     __table_args__ = (UniqueConstraint("clone_id", "position"),)
@@ -115,11 +115,28 @@ class Sample(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     object_key: Mapped[str] = mapped_column(unique=True)
     inspection: Mapped[Json | None]
-    prepared_key: Mapped[str | None]
-    preparation: Mapped[Json | None]
-    # Waveforms as [lowest, highest] pairs in -127..127: kilobytes that only a drawing needs.
+    # A waveform as [lowest, highest] pairs in -127..127: kilobytes that only a drawing needs.
     peaks: Mapped[list[list[int]] | None] = mapped_column(deferred=True)
-    prepared_peaks: Mapped[list[list[int]] | None] = mapped_column(deferred=True)
+    created_at: Mapped[datetime]
+
+
+class PreparedFile(Base):
+    """One file that was made for the vendor, of one or more of a clone's recordings."""
+
+    __tablename__ = "prepared_files"
+
+    clone_id: Mapped[str] = mapped_column(ForeignKey("clones.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # from 1, in the order of sending
+    account_id: Mapped[str] = mapped_column(String(40))
+    object_key: Mapped[str] = mapped_column(unique=True)
+    container: Mapped[str] = mapped_column(String(16))
+    rate_hz: Mapped[int]
+    duration_s: Mapped[float]
+    size_bytes: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    cleaned: Mapped[bool]  # noise was removed from some of it
+    preparation: Mapped[Json]  # the recipe, and what was measured before and after
+    peaks: Mapped[list[list[int]] | None] = mapped_column(deferred=True)
     created_at: Mapped[datetime]
 
 
@@ -223,6 +240,7 @@ class IdempotencyKey(Base):
     fingerprint: Mapped[str | None] = mapped_column(String(64))
     status: Mapped[int | None]  # HTTP status of the answer; None: not completed
     body: Mapped[str | None] = mapped_column(Text)
+    clone_id: Mapped[str | None] = mapped_column(String(40), index=True)  # what the answer tells of
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
 

@@ -46,6 +46,8 @@
     ├── StorageUnavailable            STORAGE_UNAVAILABLE           503  retryable
     ├── SourceMissing                 SOURCE_MISSING                500
     ├── DecoderLost                   DECODER_LOST                  500  retryable
+    ├── CheckLost                     CHECK_LOST                    503  retryable
+    ├── CheckOverdue                  CHECK_OVERDUE                 503
     ├── WorkerLost                    WORKER_LOST                   500
     ├── ClaimLost                     CLAIM_LOST                    500  never leaves the worker
     └── SetupError                    SETUP                         500  told to the operator, exit code 2
@@ -92,6 +94,8 @@ from shared.errors.request import (
 from shared.errors.root import ServiceError
 from shared.errors.service import (
     BrokerUnavailable,
+    CheckLost,
+    CheckOverdue,
     ClaimLost,
     DatabaseUnavailable,
     DecoderLost,
@@ -121,6 +125,8 @@ __all__ = [
     "AudioTooShort",
     "AudioUnreadable",
     "BrokerUnavailable",
+    "CheckLost",
+    "CheckOverdue",
     "ClaimLost",
     "CloneLimitExceeded",
     "CloneNotFound",

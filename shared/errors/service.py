@@ -33,6 +33,18 @@ class DecoderLost(ServiceError):
     code, retryable = "DECODER_LOST", True
 
 
+class CheckLost(ServiceError):
+    """The process that checks recordings ended before its answer; nothing was kept. Send the request again."""
+
+    code, status, retryable = "CHECK_LOST", 503, True
+
+
+class CheckOverdue(ServiceError):
+    """Checking the recordings takes too long here; send fewer or shorter ones, or create the clone."""
+
+    code, status = "CHECK_OVERDUE", 503
+
+
 class WorkerLost(ServiceError):
     """The worker died on every attempt at this stage; a recording may be too much for it."""
 

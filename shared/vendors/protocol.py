@@ -86,12 +86,17 @@ class CloneOrder:
 
 @dataclass(frozen=True, slots=True)
 class SampleFile:
-    """A prepared recording on this machine's disk."""
+    """A prepared file on this machine's disk.
+
+    Attributes:
+        cleaned: Noise was removed from some of it here; a vendor's own noise removal is never run on top of ours.
+    """
 
     path: Path
     filename: str
     content_type: str
     duration_s: float
+    cleaned: bool
 
 
 class TrainingState(StrEnum):

@@ -24,9 +24,9 @@ def reserve(database: Database, key: str = "k", account_id: str = MAIN_ACCOUNT) 
     return held
 
 
-def complete(database: Database, held: Reservation) -> None:
+def complete(database: Database, held: Reservation, clone_id: str | None = None) -> None:
     with database.write() as session:
-        idempotency.complete(session, held, ANSWER)
+        idempotency.complete(session, held, ANSWER, clone_id=clone_id)
 
 
 def age(database: Database, **moments: float) -> None:
@@ -61,15 +61,24 @@ def test_who_waits_for_a_dead_holder_is_told_when_its_lease_is_over_and_for_a_li
 
 
 def test_an_answer_that_is_forgotten_leaves_its_key_used(database: Database) -> None:
-    complete(database, reserve(database))
+    complete(database, reserve(database), "vc_told")
     with database.write() as session:
         stranger = keys.create_account(session)
-        idempotency.forget_answers(session, stranger, ANSWER.body or "")
-        idempotency.forget_answers(session, MAIN_ACCOUNT, '{"other')
-        idempotency.forget_answers(session, MAIN_ACCOUNT, '{"%')
+        idempotency.forget_answers(session, stranger, "vc_told")
+        idempotency.forget_answers(session, MAIN_ACCOUNT, "vc_tol")
+        idempotency.forget_answers(session, MAIN_ACCOUNT, "vc_other")
         assert idempotency.reserve(session, MAIN_ACCOUNT, "k") == ANSWER
-        idempotency.forget_answers(session, MAIN_ACCOUNT, '{"name":"J')
+        idempotency.forget_answers(session, MAIN_ACCOUNT, "vc_told")
         assert idempotency.reserve(session, MAIN_ACCOUNT, "k") == KeptAnswer(ANSWER.fingerprint, 201, None)
+
+
+def test_a_key_that_is_used_again_after_its_day_tells_of_no_clone(database: Database) -> None:
+    complete(database, reserve(database), "vc_old")
+    age(database, expires_at=-1)
+    complete(database, reserve(database))
+    with database.write() as session:
+        idempotency.forget_answers(session, MAIN_ACCOUNT, "vc_old")
+        assert idempotency.reserve(session, MAIN_ACCOUNT, "k") == ANSWER
 
 
 def test_the_lease_and_the_day_are_on_the_databases_clock(database: Database) -> None:

@@ -6,11 +6,13 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.e2e.recordings import silence_wav
 from tests.schemas import faults
-from tests.stack import Stack, running_stack
+from tests.stack import CLEAN_SPEECH, Stack, running_stack
 
 CLONE = "/voice-clones/{voice_id}"
 SAMPLE = "/voice-clones/{voice_id}/samples/{sample_id}"
+SENT = "/voice-clones/{voice_id}/sent/{number}"
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +50,13 @@ def test_every_answer_is_what_the_document_shows(stack: Stack) -> None:
     assert stack.wait_for(ids["voice_id"], "ready")["isTerminal"]
     for path in (CLONE, f"{CLONE}/events", "/voice-clones", "/vendors"):
         witness.ask("GET", path, ids)
-    [sample] = witness.ask("GET", f"{CLONE}/report", ids)["samples"]
+    report = witness.ask("GET", f"{CLONE}/report", ids)
+    [sample], [sent] = report["samples"], report["sent"]
     assert sample["before"]
-    assert sample["after"]["recipe"]
+    assert sample["findings"]
+    assert sent["recipe"]["cuts"]
+    ids["number"] = sent["number"]
+    witness.ask("GET", f"{SENT}/peaks", ids)
     [recording] = witness.ask("GET", f"{CLONE}/samples", ids)["samples"]
     assert recording["urls"]["audio"].keys() == {"original", "prepared"}
     ids["sample_id"] = recording["sampleId"]
@@ -58,6 +64,10 @@ def test_every_answer_is_what_the_document_shows(stack: Stack) -> None:
         witness.ask("GET", f"{SAMPLE}/peaks", ids, params={"version": version})
     witness.ask("PUT", CLONE, ids, json={"name": "Berta"})
     witness.ask("PATCH", CLONE, ids, json={"name": "Berta", "status": "failed"})
+    recordings = [("files", ("a.flac", CLEAN_SPEECH.read_bytes())), ("files", ("b.wav", silence_wav()))]
+    for files in (recordings, recordings[:1]):
+        checked = witness.ask("POST", "/voice-clones/check", {}, files=files, data={"odd": "field"})
+        assert bool(checked["sent"]) == (len(files) == 1)
     failed = witness.check("POST", "/voice-clones", stack.upload("fail_at_submit"))["voiceId"]
     assert stack.wait_for(failed, "failed")["errorCode"]
     for path in (CLONE, f"{CLONE}/events", "/voice-clones"):
@@ -65,7 +75,7 @@ def test_every_answer_is_what_the_document_shows(stack: Stack) -> None:
     witness.ask("DELETE", CLONE, ids)
     operations = {(method, path) for path, item in witness.document["paths"].items() for method in item}
     # The sound itself is no JSON; tests/api/test_download.py holds it to its bytes.
-    assert operations - witness.seen == {("get", f"/api/v2{SAMPLE}/audio")}
+    assert operations - witness.seen == {("get", f"/api/v2{SAMPLE}/audio"), ("get", f"/api/v2{SENT}/audio")}
 
 
 def test_the_witness_sees_what_is_missing_undeclared_or_wrong(stack: Stack) -> None:

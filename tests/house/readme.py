@@ -17,6 +17,7 @@ from shared.errors import ServiceError
 from shared.settings import Settings
 from shared.vendors import ENGINES
 from shared.vendors.protocol import Range
+from worker.audio.verdicts import CHECKS
 
 README = Path(__file__).parents[2] / "README.md"
 _BLOCK = re.compile(r"(<!-- made from code: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -93,11 +94,23 @@ def _range(limits: Range) -> str:
     return least if least == most else f"{least} – {most}"
 
 
+def checks_table() -> str:
+    """Return everything that is measured of a recording, from where on it matters, and what its owner is told."""
+    lines = ["| measure | what it is | unit | warns | refuses | advice |", "| --- | --- | --- | --- | --- | --- |"]
+    for check in CHECKS.values():
+        sign = "<" if check.more_is_better else ">"
+        limits = ["" if limit is None else f"{sign} {limit:,g}" for limit in (check.warn, check.refuse)]
+        cells = [f"`{check.name}`", check.what, check.unit, *limits, check.advice]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "settings": settings_table,
     "errors": errors_table,
     "routes": routes_table,
     "vendors": vendors_table,
+    "checks": checks_table,
 }
 
 

@@ -11,7 +11,7 @@ from shared import clones, keys, submissions, views
 from shared.clones import NewClone
 from shared.db.engine import Database
 from shared.db.migrate import upgrade
-from shared.db.models import Clone, Job, Sample, Submission
+from shared.db.models import Clone, Job, PreparedFile, Submission
 from shared.db.moment import db_now
 from shared.doorbell import Doorbell
 from shared.keys import MAIN_ACCOUNT
@@ -43,7 +43,7 @@ class Workshop:
         return vendor
 
     def order(self, name: str = "Anna", at: Stage = Stage.VALIDATE) -> tuple[str, str]:
-        """Write a clone whose job stands at a stage, with its prepared recording in storage; return clone and job."""
+        """Write a clone whose job stands at a stage, with what was prepared in storage; return clone and job."""
         new = an_order(name=name)
         with self.database.write() as session:
             job_id = clones.create(session, new, max_clones=0, training_typical_s=1.0)
@@ -52,15 +52,18 @@ class Workshop:
         return new.id, job_id
 
     def _store(self, new: NewClone) -> None:
-        sample = new.samples[0]
-        prepared_key = sample.object_key.replace("original", "prepared-1.flac")
-        put(self.bench.services.storage, sample.object_key, b"original")
+        original_key = new.samples[0].object_key
+        prepared_key = f"{original_key.rsplit('/', 2)[0]}/prepared/1-1.flac"
+        put(self.bench.services.storage, original_key, b"original")
         put(self.bench.services.storage, prepared_key, b"prepared")
-        preparation = {"container": "flac", "duration_s": 2.0}
         with self.database.write() as session:
-            session.execute(
-                update(Sample).where(Sample.id == sample.id).values(prepared_key=prepared_key, preparation=preparation)
-            )
+            session.add(
+                PreparedFile(
+                    clone_id=new.id, number=1, account_id=MAIN_ACCOUNT, object_key=prepared_key, container="flac",
+                    rate_hz=16_000, duration_s=2.0, size_bytes=8, sha256="0" * 64, cleaned=True, preparation={},
+                    created_at=db_now(),
+                )
+            )  # fmt: skip
 
     def work(self, job_id: str) -> None:
         """Do what is due of a job, as if its message had come now."""

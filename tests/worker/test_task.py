@@ -27,7 +27,7 @@ def run_and_store(workshop: Workshop, claim: Claim, tmp_path: Path, error: Excep
 
     def run() -> None:
         with workshop.bench.heart.hold(claim) as hold, Task.open(workshop.bench, claim, hold, tmp_path) as task:
-            task.store("samples/2026-11-20/acc_main/vc_x/smp_x/prepared-9.flac", made, "audio/flac")
+            task.store("samples/2026-11-20/acc_main/vc_x/prepared/9-1.flac", made, "audio/flac")
             if error is not None:
                 raise error
 

@@ -1,29 +1,36 @@
-"""Decode a recording into scratch: mono, without offset, at the rate it will keep. First half of a preparation."""
+"""Decode what is needed of a recording into scratch: mono, without offset, at the rate it will keep."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import soxr
 
 from worker.audio.decoder import Decoder
 from worker.audio.downmix import Mix
-from worker.audio.hops import Powers
-from worker.audio.levels import HighPass, frame_meter
-from worker.audio.progress import fraction_of
 from worker.audio.scratch import Mono, Scratch
 from worker.audio.stream import DecodedStream
+from worker.audio.tracks import Span
 from worker.audio.wire import DecodeLimits
+
+LEAD_S: Final = 3.0  # of sound around what is needed, for whatever must get going before it
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A recording in scratch, with the power of every 10 ms of it after the high-pass, shape (frames,)."""
+    """A stretch of a recording in scratch, which begins at `first` of the recording's frames."""
 
     scratch: Scratch
-    powers: Powers
+    first: int
+
+    def place(self, span: Span) -> tuple[int, int]:
+        """Return the scratch's frames of a stretch of the recording, as (first, one past the last)."""
+        rate_hz = self.scratch.rate_hz
+        start, end = round(span.start_s * rate_hz) - self.first, round(span.end_s * rate_hz) - self.first
+        return max(start, 0), min(end, self.scratch.frames)
 
 
 @contextmanager
@@ -34,24 +41,32 @@ def capture(
     filename: str,
     mix: Mix,
     rate_hz: int,
-    duration_s: float,
+    span: Span,
     limits: DecodeLimits,
-    folder: Path,
+    scratch_path: Path,
     report: Callable[[float], None],
 ) -> Iterator[Capture]:
-    """Decode a file into a scratch file in `folder`, resampled to `rate_hz`, and hold that open.
+    """Decode a file up to the end of `span` into a scratch file, resampled to `rate_hz`, and hold that open.
 
-    `duration_s` is what an earlier pass decoded; it serves for progress only.
+    What lies before the span is decoded and dropped, for no format can be trusted to be entered in the middle; what
+    comes after it is not decoded at all.
+
     Raises: AudioUnreadable, AudioTooLong, DecoderLost, SourceMissing.
     """
-    with Scratch(folder / "capture.f32", rate_hz) as scratch:
-        high_pass, meter = HighPass(rate_hz), frame_meter(1, rate_hz)
+    first = max(round((span.start_s - LEAD_S) * rate_hz), 0)
+    past = round((span.end_s + LEAD_S) * rate_hz)
+    with Scratch(scratch_path, rate_hz) as scratch:
         with decoder.decode(path, filename=filename, limits=limits) as stream:
+            position = 0
             for block in _mono(stream, mix, rate_hz):
-                scratch.append(block)
-                meter.add(high_pass.filter(block))
-                report(fraction_of(scratch.duration_s, duration_s))
-        yield Capture(scratch, meter.powers()[0])
+                kept = block[:, max(first - position, 0) : max(past - position, 0)]
+                if kept.shape[1]:
+                    scratch.append(kept)
+                position += block.shape[1]
+                report(min(position / max(past, 1), 1.0))
+                if position >= past:
+                    break
+        yield Capture(scratch, first)
 
 
 def _mono(stream: DecodedStream, mix: Mix, rate_hz: int) -> Iterator[Mono]:

@@ -41,6 +41,13 @@ def candidates(block: Signals) -> Signals:
     return np.concatenate((block.mean(axis=0, keepdims=True), block))
 
 
+def row_of(block: npt.NDArray[np.float32], row: int) -> npt.NDArray[np.float32]:
+    """Return one row of `candidates` alone, shape (1, frames)."""
+    if block.shape[0] == 1:
+        return block
+    return block.mean(axis=0, keepdims=True) if row == 0 else block[row - 1 : row]
+
+
 def choose(powers: npt.NDArray[np.floating]) -> int:
     """Return the row of `candidates` to use, given the mean square of each row over the whole file."""
     if powers.size == 1:

@@ -6,30 +6,25 @@ vanishing; stronger gates damage a clone more than the noise does. librosa is lo
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import scipy.ndimage
 import scipy.special
 
 from worker.audio.scratch import Mono, Scratch
+from worker.audio.short_time import Powers, ShortTime, Spectrum, power
 
 FLOOR_DB: Final = -12.0
 NOISE_PERCENTILE: Final = 20.0
 OPEN_DB: Final = 6.0  # a bin this far above its noise is half open
 SLOPE_DB: Final = 2.0
 SMOOTHING: Final = (5, 3)  # bins, frames
-FRAME_S: Final = 0.032
-HOPS_PER_FRAME: Final = 4
 STRETCHES, STRETCH_FRAMES = 50, 30  # the noise profile's sample, spread evenly: 12 s of sound, 6 MB of spectrum
 CHUNK_S: Final = 4.0
 SILENCE_DB: Final = -130.0
 
-_TINY_POWER: Final = np.float32(1e-15)
 _DB_PER_NEPER: Final = np.float32(10 / np.log(10))  # of power; numpy's log is faster than its log10
-
-Spectrum = npt.NDArray[np.float32]
 
 
 class SpectralGate:
@@ -39,53 +34,47 @@ class SpectralGate:
     its frames and every frame its neighbours, so the result does not depend on where the chunks begin.
     """
 
-    def __init__(self, recording: Scratch, *, chunk_s: float = CHUNK_S) -> None:
-        import librosa  # seconds and 150 MB, paid only by the recordings that need it
-
-        self._librosa: Any = librosa
+    def __init__(self, recording: Scratch, *, cap_db: float = -FLOOR_DB, chunk_s: float = CHUNK_S) -> None:
+        """Take at most `cap_db` off."""
         self._recording = recording
-        self._frame = 2 ** round(np.log2(recording.rate_hz * FRAME_S))
-        self._hop = self._frame // HOPS_PER_FRAME
-        self._chunk = max(round(chunk_s * recording.rate_hz / self._hop), 1) * self._hop
+        self._transform = ShortTime(recording.rate_hz)
+        self._floor = np.float32(10 ** (-cap_db / 20))
+        hop = self._transform.hop
+        self._chunk = max(round(chunk_s * recording.rate_hz / hop), 1) * hop
         self._noise_db = self._profile()
 
     def blocks(self, start: int, end: int) -> Iterator[Mono]:
         """Yield the gated samples from `start` to `end` of the recording, shape (1, frames)."""
-        margin = 2 * self._frame  # the frames that overlap the edge, one more for smoothing, and what those overlap
+        margin = (
+            2 * self._transform.frame
+        )  # the frames that overlap the edge, one more for smoothing, and what those overlap
         for begin in range(start - start % self._chunk, end, self._chunk):
             origin = begin - margin
             samples = self._recording.read(origin, self._chunk + 2 * margin)
-            spectrum = self._stft(samples)
+            spectrum = self._transform.spectrum(samples)
             spectrum *= self._gains(spectrum)
-            gated = self._librosa.istft(
-                spectrum, hop_length=self._hop, n_fft=self._frame, center=False, length=samples.shape[1]
-            )
+            gated = self._transform.samples(spectrum, samples.shape[1])
             first, past = max(begin, start), min(begin + self._chunk, end)
-            yield gated[:, first - origin : past - origin].astype(np.float32, copy=False)
+            yield gated[:, first - origin : past - origin]
 
-    def _gains(self, spectrum: npt.NDArray[np.complex64]) -> Spectrum:
+    def _gains(self, spectrum: Spectrum) -> Powers:
         above_db = _level_db(spectrum) - self._noise_db[None, :, None]
         openness = scipy.special.expit((above_db - OPEN_DB) / SLOPE_DB)
         smooth = scipy.ndimage.uniform_filter(openness, size=(1, *SMOOTHING), mode="nearest")
-        floor = np.float32(10 ** (FLOOR_DB / 20))
-        return np.asarray(floor + (1 - floor) * smooth, np.float32)
+        return np.asarray(self._floor + (1 - self._floor) * smooth, np.float32)
 
-    def _profile(self) -> Spectrum:
+    def _profile(self) -> Powers:
         """Return the noise level of each bin in dB, from stretches all over the recording but for digital silence."""
-        frames = max((self._recording.frames - self._frame) // self._hop + 1, 1)
+        frame, hop = self._transform.frame, self._transform.hop
+        frames = max((self._recording.frames - frame) // hop + 1, 1)
         count = min(-(-frames // STRETCH_FRAMES), STRETCHES)
-        span = (STRETCH_FRAMES - 1) * self._hop + self._frame
-        starts = np.linspace(0, max(frames - STRETCH_FRAMES, 0), count).astype(np.int64) * self._hop
-        levels = [_level_db(self._stft(self._recording.read(int(start), span)))[0] for start in starts]
+        span = (STRETCH_FRAMES - 1) * hop + frame
+        starts = np.linspace(0, max(frames - STRETCH_FRAMES, 0), count).astype(np.int64) * hop
+        levels = [_level_db(self._transform.spectrum(self._recording.read(int(start), span)))[0] for start in starts]
         table = np.concatenate(levels, axis=1)
         sounding = table.max(axis=0) > SILENCE_DB
         return np.asarray(np.percentile(table[:, sounding] if sounding.any() else table, NOISE_PERCENTILE, axis=1))
 
-    def _stft(self, samples: Mono) -> npt.NDArray[np.complex64]:
-        spectrum = self._librosa.stft(samples, n_fft=self._frame, hop_length=self._hop, center=False)
-        return np.asarray(spectrum, np.complex64)
 
-
-def _level_db(spectrum: npt.NDArray[np.complex64]) -> Spectrum:
-    power = np.square(spectrum.real) + np.square(spectrum.imag)
-    return np.asarray(_DB_PER_NEPER * np.log(np.maximum(power, _TINY_POWER)), np.float32)
+def _level_db(spectrum: Spectrum) -> Powers:
+    return np.asarray(_DB_PER_NEPER * np.log(power(spectrum)), np.float32)

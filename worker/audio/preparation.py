@@ -1,232 +1,195 @@
-"""Make of a recording what an engine wants to hear: mono, trimmed, quiet, at the right loudness, within its limits.
+"""Make of recordings what an engine wants to hear: mono, trimmed, quiet, at the right loudness, within its limits.
 
-What `prepare` calls. The original is only read. The work goes through scratch files in the caller's folder, so memory
+What `prepare` calls. The originals are only read. The work goes through scratch files in the caller's folder, so memory
 does not grow with length; they are gone afterwards, whatever happens. The same input gives the same bytes.
 """
 
-import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from worker.audio.activity import find_activity
-from worker.audio.capture import Capture, capture
-from worker.audio.decibels import db_to_amplitude
+from worker.audio.composition import compose
+from worker.audio.cooking import Ingredient, Original, captured, sha256_of, spans_of, stretches, write
 from worker.audio.decoder import Decoder
-from worker.audio.encode import encode, frames_that_fit
-from worker.audio.gain import MAX_TRUE_PEAK_DBTP, TARGET_LUFS, plan_gain_db
-from worker.audio.gate import FLOOR_DB, NOISE_PERCENTILE, SpectralGate
-from worker.audio.inspection import Inspection
-from worker.audio.levels import HOP_S
-from worker.audio.noise import estimate_snr_db
-from worker.audio.peaks import PeakMeter
-from worker.audio.prepared import Prepared, TargetFormat, TreatmentWish
+from worker.audio.gain import part_gain_db, plan_gain_db
+from worker.audio.loudness import LoudnessMeter
+from worker.audio.measures import Measures, measure
+from worker.audio.planning import FilePlan, Target, plan
+from worker.audio.policy import Denoising
+from worker.audio.policy import plan as plan_denoising
+from worker.audio.prepared import Note, Prepared, Source, Wish
 from worker.audio.progress import Advance, Progress
-from worker.audio.recipe import Recipe, Treatment, Values
-from worker.audio.rendering import Rendering, faded, render
-from worker.audio.scratch import Mono, Scratch
-from worker.audio.trim import PAD_AFTER_S, PAD_BEFORE_S, Span, trim_ends
-from worker.audio.window import best_window
+from worker.audio.recipe import Cut, Part, Recipe
+from worker.audio.scratch import Scratch
+from worker.audio.snr import estimate_snr
+from worker.audio.tracks import Tracks, join
+from worker.audio.treatment import Treated, treat
 from worker.audio.wire import DecodeLimits
 
-__all__ = ["Prepared", "TargetFormat", "TreatmentWish", "prepare"]
+__all__ = ["Prepared", "Source", "Target", "Wish", "prepare"]
 
-MAX_RATE_HZ: Final = 48_000  # no vendor gains from more; a lower rate is never raised
-CLEAN_SNR_DB: Final = 25.0  # from here on every denoiser that was measured did harm
-SHRINK: Final = 0.97  # of the length that would just fit, after a file came out too large
-SHORTEST_S: Final = 0.5
-
-CAPTURE_SHARE: Final = (0.0, 0.6)  # of the whole work, for progress
-RENDER_SHARE: Final = (0.6, 0.9)
-ENCODE_SHARE: Final = (0.9, 0.99)
+# Of the making of one file, for progress: until its parts are there, until they are treated, until they are composed.
+CAPTURED, TREATED, COMPOSED, WRITTEN = 0.5, 0.8, 0.9, 0.99
 
 
 def prepare(
     decoder: Decoder,
-    path: Path,
+    sources: Sequence[Source],
     *,
-    filename: str,
-    inspection: Inspection,
-    wish: TreatmentWish,
-    target: TargetFormat,
+    target: Target,
+    wish: Wish,
     limits: DecodeLimits,
     folder: Path,
     progress: Progress,
-) -> Prepared:
-    """Prepare one recording; the result lies in `folder` under a name made of its hash.
+) -> tuple[Prepared, ...]:
+    """Prepare recordings for an engine; the results lie in `folder` under names made of their hashes.
 
     `progress` gets fractions from 0 to 1; what it raises goes through, after everything has been tidied up.
 
     Raises: AudioUnreadable, AudioTooLong, DecoderLost, SourceMissing.
     """
     advance = Advance(progress)
-    advance.begin(*CAPTURE_SHARE)
-    with (
-        tempfile.TemporaryDirectory(prefix="preparing-", dir=folder) as scratch_folder,
-        capture(
-            decoder,
-            path,
-            filename=filename,
-            mix=inspection.mix,
-            rate_hz=min(inspection.rate_hz, target.max_rate_hz or MAX_RATE_HZ, MAX_RATE_HZ),
-            duration_s=inspection.duration_s,
-            limits=limits,
-            folder=Path(scratch_folder),
-            report=advance.report,
-        ) as captured,
-    ):
-        draft = _Preparation(captured, inspection, wish, target, Path(scratch_folder), advance).run()
-        prepared = replace(draft, path=folder / f"{draft.sha256[:32]}.{draft.container}")
-        draft.path.replace(prepared.path)
+    files = plan([source.examination for source in sources], target, trims=wish.trim == "auto")
+    total_s = sum(file.duration_s for file in files)
+    begun_s, results = 0.0, list[Prepared]()
+    for file in files:
+        with tempfile.TemporaryDirectory(prefix="preparing-", dir=folder) as scratch_folder:
+            part = advance.within(begun_s / total_s, (begun_s + file.duration_s) / total_s)
+            draft = _Kitchen(decoder, sources, file, target, wish, limits, Path(scratch_folder), part).make()
+            made = replace(draft, path=folder / f"{draft.sha256[:32]}.{draft.container}")
+            draft.path.replace(made.path)
+        results.append(made)
+        begun_s += file.duration_s
     advance.begin(1.0, 1.0)
-    return prepared
+    return tuple(results)
 
 
-class _Preparation:
-    """One captured recording on its way to a file in the scratch folder."""
+class _Kitchen:
+    """One file on its way."""
 
     def __init__(
         self,
-        captured: Capture,
-        inspection: Inspection,
-        wish: TreatmentWish,
-        target: TargetFormat,
+        decoder: Decoder,
+        sources: Sequence[Source],
+        file: FilePlan,
+        target: Target,
+        wish: Wish,
+        limits: DecodeLimits,
         folder: Path,
         advance: Advance,
     ) -> None:
-        self._scratch = captured.scratch
-        self._powers = captured.powers
-        self._inspection = inspection
+        used = list(dict.fromkeys(cut.part for cut in file.cuts))
+        self._decoder = decoder
+        self._sources = [sources[number] for number in used]
+        self._cuts = tuple(Cut(used.index(cut.part), cut.span) for cut in file.cuts)
+        self._rate_hz = file.rate_hz
+        self._container: Final = target.container
         self._wish = wish
-        self._target = target
+        self._limits = limits
         self._folder = folder
         self._advance = advance
 
-    def run(self) -> Prepared:
-        activity = find_activity(self._powers)
-        kept = whole = Span(0.0, self._scratch.duration_s)
-        if self._wish.trim == "auto":
-            kept = trim_ends(activity, whole.duration_s)
-        gate = SpectralGate(self._scratch) if self._needs_gate() else None
-        limit_s = self._longest_s()
-        while True:
-            span = best_window(activity, kept, limit_s)
-            prepared = self._make(span, gate, self._shaping(whole, kept, span))
-            largest = self._target.max_size_bytes
-            if largest is None or prepared.size_bytes <= largest:
-                return prepared
-            limit_s = self._at_least(SHRINK * prepared.duration_s * largest / prepared.size_bytes)
-
-    def _make(self, span: Span, gate: SpectralGate | None, recipe: Recipe) -> Prepared:
-        """Render, raise and write one stretch."""
-        rate_hz = self._scratch.rate_hz
-        start, end = round(span.start_s * rate_hz), min(round(span.end_s * rate_hz), self._scratch.frames)
-        blocks = gate.blocks(start, end) if gate else self._scratch.blocks(start, end)
-        softened = faded(
-            blocks,
-            frames=end - start,
-            rate_hz=rate_hz,
-            fades_in=start > 0,
-            fades_out=end < self._scratch.frames,
+    def make(self) -> Prepared:
+        """Capture, treat, compose, raise and write."""
+        with ExitStack() as held:
+            rooms = [self._ready(held, number) for number in range(len(self._sources))]
+            ingredients, treated = [room[0] for room in rooms], [room[1] for room in rooms]
+            composed = held.enter_context(Scratch(self._folder / "composed.f32", self._rate_hz))
+            self._advance.begin(TREATED, COMPOSED)
+            sound = compose(stretches(self._cuts, ingredients), composed, report=self._advance.report)
+            gain_db = plan_gain_db(sound.loudness_lufs, sound.true_peak_dbtp)
+            path = self._folder / f"draft.{self._container}"
+            self._advance.begin(COMPOSED, WRITTEN)
+            peaks = write(composed, path, container=self._container, gain_db=gain_db, report=self._advance.report)
+        parts = tuple(
+            Part(source.id, source.sha256, source.examination.inspection.mix, each.method, each.cap_db, made.gain_db)
+            for source, each, made in zip(self._sources, treated, ingredients, strict=True)
         )
-        self._advance.begin(*RENDER_SHARE)
-        with Scratch(self._folder / "render.f32", rate_hz) as rendered:
-            measured = render(softened, rendered, frames=end - start, report=self._advance.report)
-            gain_db = plan_gain_db(measured.loudness_lufs, measured.true_peak_dbtp)
-            path = self._folder / f"draft.{self._target.container}"
-            peaks = PeakMeter(1)
-            self._advance.begin(*ENCODE_SHARE)
-            encode(self._raised(rendered, gain_db, peaks), path, container=self._target.container, rate_hz=rate_hz)
-        snr_before_db = estimate_snr_db(self._powers[round(span.start_s / HOP_S) : round(span.end_s / HOP_S)])
-        with path.open("rb") as written:
-            sha256 = hashlib.file_digest(written, "sha256").hexdigest()
+        before = [self._tracks(number) for number in range(len(parts))]
         return Prepared(
             path=path,
-            container=self._target.container,
-            rate_hz=rate_hz,
-            duration_s=(end - start) / rate_hz,
+            container=self._container,
+            rate_hz=self._rate_hz,
+            duration_s=sound.duration_s,
             size_bytes=path.stat().st_size,
-            sha256=sha256,
-            recipe=_finished(recipe, gate is not None, snr_before_db, measured, gain_db, self._target),
-            loudness_lufs=None if measured.loudness_lufs is None else measured.loudness_lufs + gain_db,
-            snr_before_db=snr_before_db,
-            snr_after_db=measured.snr_db if gate else snr_before_db,
-            peaks=peaks.peaks(),
+            sha256=sha256_of(path),
+            recipe=Recipe(parts, self._cuts, self._rate_hz, gain_db, self._container),
+            before=measure(join(before)),
+            after=_raised(measure(join(each.tracks for each in treated), sound), gain_db),
+            notes=tuple(
+                _note(source, each, tracks) for source, each, tracks in zip(self._sources, treated, before, strict=True)
+            ),
+            peaks=peaks,
         )
 
-    def _raised(self, rendered: Scratch, gain_db: float, peaks: PeakMeter) -> Iterator[Mono]:
-        gain = db_to_amplitude(gain_db)
-        done = 0
-        for block in rendered.blocks():
-            block *= gain
-            peaks.add(block)
-            yield block
-            done += block.shape[1]
-            self._advance.report(done / rendered.frames)
+    def _tracks(self, number: int) -> Tracks:
+        """Return the moments of what is taken from one recording, joined in the order of the file."""
+        tracks = self._sources[number].examination.tracks
+        return join(tracks.part(span) for span in spans_of(self._cuts, number))
 
-    def _needs_gate(self) -> bool:
-        if self._wish.denoise != "auto":
-            return self._wish.denoise == "on"
-        snr_db = self._inspection.snr_db
-        return snr_db is not None and snr_db < CLEAN_SNR_DB
-
-    def _longest_s(self) -> float:
-        """Return how long the result may be as far as that is known before it is written."""
-        limits_s = [self._scratch.duration_s, self._target.max_duration_s or float("inf")]
-        if self._target.container == "wav" and self._target.max_size_bytes is not None:
-            limits_s.append(frames_that_fit(self._target.max_size_bytes) / self._scratch.rate_hz)
-        return self._at_least(min(limits_s))
-
-    def _at_least(self, limit_s: float) -> float:
-        if limit_s < SHORTEST_S:
-            raise ValueError(f"no recording fits into {self._target}")
-        return limit_s
-
-    def _shaping(self, whole: Span, kept: Span, span: Span) -> Recipe:
-        """Return the recipe up to the cut."""
-        mix, source = self._inspection.mix, self._inspection
-        method = "channel" if mix.channel is not None else "mean" if source.channels > 1 else "as it is"
-        recipe = Recipe().plus(
-            Treatment("mono", {"method": method, "channel": mix.channel}, {"offset": round(mix.offset, 6)})
+    def _ready(self, held: ExitStack, number: int) -> tuple[Ingredient, Treated]:
+        """Capture and treat what is taken from one recording."""
+        source, count = self._sources[number], len(self._sources)
+        spans = spans_of(self._cuts, number)
+        self._advance.begin(TREATED * number / count, TREATED * (number + CAPTURED) / count)
+        found = held.enter_context(
+            captured(
+                self._decoder,
+                Original(source.filename, source.path),
+                mix=source.examination.inspection.mix,
+                spans=spans,
+                rate_hz=self._rate_hz,
+                limits=self._limits,
+                scratch_path=self._folder / f"part-{number}.f32",
+                report=self._advance.report,
+            )
         )
-        if source.rate_hz != self._scratch.rate_hz:
-            recipe = recipe.plus(Treatment("resample", {"rate_hz": self._scratch.rate_hz}, {"from_hz": source.rate_hz}))
-        if kept != whole:
-            recipe = recipe.plus(Treatment("trim", _PADS, _measured(start_s=kept.start_s, end_s=kept.end_s)))
-        if span != kept:
-            limits = {"max_duration_s": self._target.max_duration_s, "max_size_bytes": self._target.max_size_bytes}
-            recipe = recipe.plus(Treatment("window", limits, _measured(start_s=span.start_s, end_s=span.end_s)))
-        return recipe
+        self._advance.begin(TREATED * (number + CAPTURED) / count, TREATED * (number + 1) / count)
+        scratch = held.enter_context(Scratch(self._folder / f"treated-{number}.f32", self._rate_hz))
+        before = self._tracks(number)
+        treated = treat(found, spans, before, self._denoising(before), scratch, self._advance.report)
+        gain_db = _own_gain_db(treated, self._rate_hz) if count > 1 else 0.0
+        return Ingredient(found, spans, treated.signal, treated.places, gain_db), treated
+
+    def _denoising(self, tracks: Tracks) -> Denoising:
+        return plan_denoising(estimate_snr(tracks).snr_db, self._wish.denoise)
 
 
-_PADS: Final = {"pad_before_s": PAD_BEFORE_S, "pad_after_s": PAD_AFTER_S}
-_GATE: Final = {"floor_db": FLOOR_DB, "noise_percentile": NOISE_PERCENTILE}
-_LOUDNESS: Final = {"target_lufs": TARGET_LUFS, "max_true_peak_dbtp": MAX_TRUE_PEAK_DBTP}
+def _own_gain_db(treated: Treated, rate_hz: int) -> float:
+    """Return what brings one recording's stretches to the loudness of the others."""
+    meter = LoudnessMeter(1, rate_hz)
+    for start, end in treated.places:
+        for block in treated.signal.blocks(start, end):
+            meter.add(block)
+    return part_gain_db(meter.integrated_lufs())
 
 
-def _finished(
-    recipe: Recipe,
-    is_gated: bool,
-    snr_before_db: float | None,
-    measured: Rendering,
-    gain_db: float,
-    target: TargetFormat,
-) -> Recipe:
-    """Return the recipe from the cut to the file."""
-    if is_gated:
-        recipe = recipe.plus(
-            Treatment("gate", _GATE, _measured(snr_before_db=snr_before_db, snr_after_db=measured.snr_db))
-        )
-    figures = _measured(
-        gain_db=gain_db,
-        loudness_before_lufs=measured.loudness_lufs,
-        true_peak_before_dbtp=measured.true_peak_dbtp,
+def _raised(measures: Measures, gain_db: float) -> Measures:
+    """Return the measures of a sound after a gain, which changes levels and nothing else."""
+    return replace(
+        measures,
+        loudness_lufs=_plus(measures.loudness_lufs, gain_db),
+        true_peak_dbtp=_plus(measures.true_peak_dbtp, gain_db),
+        peak_dbfs=_plus(measures.peak_dbfs, gain_db),
     )
-    recipe = recipe.plus(Treatment("gain", _LOUDNESS, figures))
-    return recipe.plus(Treatment("encode", {"container": target.container, "bits": 16}))
 
 
-def _measured(**figures: float | None) -> Values:
-    return {name: None if value is None else round(value, 2) for name, value in figures.items()}
+def _plus(level: float | None, gain_db: float) -> float | None:
+    return None if level is None else level + gain_db
+
+
+def _note(source: Source, treated: Treated, before: Tracks) -> Note:
+    judgement = treated.judgement
+    return Note(
+        source=source.id,
+        denoise=treated.method,
+        cap_db=treated.cap_db,
+        tried=treated.tried.method if treated.tried else None,
+        reason=judgement.reason if judgement else "No noise had to be removed.",
+        snr_before_db=estimate_snr(before).snr_db,
+        snr_after_db=estimate_snr(treated.tracks).snr_db,
+        voice_kept=judgement.voice_kept if judgement else None,
+    )

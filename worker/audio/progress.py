@@ -19,6 +19,10 @@ class Advance:
         self._reported = -1.0
         self._span = (0.0, 1.0)
 
+    def within(self, start: float, end: float) -> "Advance":
+        """Return an advance of its own for the part from `start` to `end` of the whole."""
+        return Advance(lambda fraction: self._pass(start + (end - start) * fraction))
+
     def begin(self, start: float, end: float) -> None:
         """What comes now is the part from `start` to `end` of the whole."""
         self._span = (start, end)
@@ -27,7 +31,9 @@ class Advance:
     def report(self, fraction: float) -> None:
         """Tell how much of the present part is done, 0 to 1. Raises: whatever the receiver raises."""
         start, end = self._span
-        whole = start + (end - start) * min(max(fraction, 0.0), 1.0)
+        self._pass(start + (end - start) * min(max(fraction, 0.0), 1.0))
+
+    def _pass(self, whole: float) -> None:
         if whole > self._reported:
             self._reported = whole
             self._progress(whole)

@@ -3,13 +3,11 @@
 A submission without an answer may still become a voice, so it is waited out before the vendor is searched.
 """
 
-from pathlib import PurePosixPath
-
 from sqlalchemy import delete, null, update
 from sqlalchemy.orm import Session
 
 from shared import submissions
-from shared.db.models import Clone, Sample
+from shared.db.models import Clone, PreparedFile, Sample
 from shared.states import SubmissionState, WaitingFor
 from shared.submissions import Intent
 from worker.endings import Ending, Finished, Rest
@@ -43,15 +41,15 @@ def _discard(task: Task, intent: Intent) -> None:
 
 
 def _delete_recordings(task: Task) -> None:
-    """Delete everything under the recordings' own folders: what a stage that was cut off left there, too."""
-    folders = {str(PurePosixPath(recording.object_key).parent) for recording in task.recordings}
-    for folder in folders:
+    """Delete everything under the clone's own folder: what a stage that was cut off left there, too."""
+    for folder in {recording.clone_folder for recording in task.recordings}:
         for stored in list(task.services.storage.list(f"{folder}/")):
             task.services.storage.delete(stored.key)
 
 
 def _forget(session: Session, clone_id: str) -> None:
     """Keep of the clone what proves that it was erased, and nothing that tells of the person."""
+    session.execute(delete(PreparedFile).where(PreparedFile.clone_id == clone_id))
     session.execute(delete(Sample).where(Sample.clone_id == clone_id))
     session.execute(
         update(Clone)

@@ -1,98 +1,113 @@
 """Stage 2: make of the recordings what the engine takes: enough files, long enough, small enough, clean and level.
 
-The originals stay as they were uploaded. An engine's maxima are never a reason to refuse: what is too many or too
-long is chosen from.
+The originals stay as they were uploaded. An engine's maxima are never a reason to refuse: what is too much is chosen
+from. Its minimum is one.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from collections.abc import Sequence
 
-from sqlalchemy import update
+from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session
 
-from shared.db.models import Sample
+from shared.db.models import PreparedFile
+from shared.db.moment import db_now
+from shared.errors import AudioTooShort
 from shared.states import Stage
-from shared.vendors.protocol import Limits
-from worker.audio.inspection import Inspection
-from worker.audio.preparation import Prepared, TargetFormat, TreatmentWish
-from worker.audio.preparation import prepare as treat
+from worker.audio.preparation import Prepared, Source, Wish
+from worker.audio.preparation import prepare as make
 from worker.endings import Advance, Ending
-from worker.stages.limits import decode_limits
-from worker.task import Recording, Task
+from worker.stages.examinations import examine
+from worker.stages.limits import decode_limits, least_s, target_of
+from worker.task import Task
 
 CONTENT_TYPES = {"wav": "audio/wav", "flac": "audio/flac"}
 
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """A recording that goes to the vendor, and how many seconds of it at the most."""
-
-    recording: Recording
-    inspection: Inspection
-    max_duration_s: float | None
+# Of the stage, for progress: until all recordings are known, until the files are made; then they are stored.
+_EXAMINED, _MADE = 0.3, 0.9
+_TOLERANCE_S = 0.05  # rounding of frames and seconds
 
 
 def prepare(task: Task) -> Ending:
-    """Treat the chosen recordings and store the results. Raises: AudioUnreadable, SourceMissing, StorageUnavailable."""
-    choices = _choose(task.recordings, task.engine.limits)
-    results: dict[str, tuple[str, Prepared]] = {}
-    for number, choice in enumerate(choices):
-        prepared = _treat(task, choice, task.part(number / len(choices), 0.9 / len(choices)))
-        key = f"{PurePosixPath(choice.recording.object_key).parent}/prepared-{task.claim.fence}.{prepared.container}"
-        task.store(key, prepared.path, CONTENT_TYPES[prepared.container])
-        results[choice.recording.id] = (key, prepared)
-        task.show((number + 1) / len(choices))
+    """Make the files and store them.
+
+    Raises: AudioTooShort, AudioUnreadable, AudioTooLong, DecoderLost, SourceMissing, StorageUnavailable.
+    """
+    sources = _sources(task)
+    _check_enough(task, sum(source.examination.inspection.duration_s for source in sources))
+    files = make(
+        task.decoder,
+        sources,
+        target=target_of(task.engine.limits),
+        wish=Wish(denoise=task.denoise.value, trim=task.trim.value),
+        limits=decode_limits(task.services.settings),
+        folder=task.folder,
+        progress=task.part(_EXAMINED, _MADE - _EXAMINED),
+    )
+    _check_enough(task, sum(file.duration_s for file in files))
+    keys = _store(task, files)
 
     def save(session: Session) -> None:
-        for recording in task.recordings:
-            key, prepared = results.get(recording.id, (None, None))
-            session.execute(
-                update(Sample)
-                .where(Sample.id == recording.id)
-                .values(
-                    prepared_key=key,
-                    preparation=prepared.to_json() if prepared else None,
-                    prepared_peaks=prepared.peaks.to_json() if prepared and prepared.peaks else None,
-                )
-            )
+        session.execute(delete(PreparedFile).where(PreparedFile.clone_id == task.claim.clone_id))
+        for number, (key, file) in enumerate(zip(keys, files, strict=True), start=1):
+            session.execute(insert(PreparedFile).values(**_row(task, number, key, file)))
 
     return Advance(Stage.SUBMIT, save)
 
 
-def _choose(recordings: Sequence[Recording], limits: Limits) -> list[_Choice]:
-    """Keep the recordings with most speech where the engine takes fewer files, and share out its seconds in order."""
-    inspected = [(r, Inspection.from_json(r.inspection)) for r in recordings if r.inspection is not None]
-    most_files = int(limits.files.most or len(inspected))
-    kept = sorted(inspected, key=lambda pair: pair[1].speech_s, reverse=True)[:most_files]
-    left_s = limits.total_s.most
-    choices: list[_Choice] = []
-    for recording, inspection in kept:
-        if left_s is not None and left_s < 1.0:
-            break
-        choices.append(_Choice(recording, inspection, left_s))
-        left_s = None if left_s is None else left_s - inspection.duration_s
-    return choices
+def _sources(task: Task) -> list[Source]:
+    count = len(task.recordings)
+    return [
+        Source(
+            id=recording.id,
+            filename=recording.filename,
+            path=task.original(recording),
+            sha256=recording.sha256,
+            examination=examine(task, recording, task.part(_EXAMINED * number / count, _EXAMINED / count)),
+        )
+        for number, recording in enumerate(task.recordings)
+    ]
 
 
-def _treat(task: Task, choice: _Choice, progress: Callable[[float], None]) -> Prepared:
-    limits = task.engine.limits
-    target = TargetFormat(
-        container=limits.containers[0],
-        max_rate_hz=limits.rate_hz,
-        max_duration_s=choice.max_duration_s,
-        max_size_bytes=int(limits.file_bytes.most) if limits.file_bytes.most else None,
+def _check_enough(task: Task, found_s: float) -> None:
+    """Refuse what the engine cannot make a voice of. Raises: AudioTooShort."""
+    needed_s = least_s(task.engine.limits)
+    if needed_s is None or found_s > needed_s - _TOLERANCE_S:
+        return
+    filenames = [recording.filename for recording in task.recordings]
+    named = filenames[0] if len(filenames) == 1 else f"{', '.join(filenames[:-1])} and {filenames[-1]} together"
+    raise AudioTooShort(
+        f"{named} {'has' if len(filenames) == 1 else 'have'} {found_s:.1f} s of sound that can be used; "
+        f"{task.claim.vendor}/{task.claim.engine} needs at least {needed_s:g} s. "
+        "Upload more recordings of this person, or choose an engine that takes less.",
+        limit_s=needed_s,
+        found_s=round(found_s, 1),
     )
-    folder = task.folder / choice.recording.id
-    folder.mkdir(exist_ok=True)
-    return treat(
-        task.decoder,
-        task.original(choice.recording),
-        filename=choice.recording.filename,
-        inspection=choice.inspection,
-        wish=TreatmentWish(denoise=task.denoise.value, trim=task.trim.value),
-        target=target,
-        limits=decode_limits(task.services.settings),
-        folder=folder,
-        progress=progress,
-    )
+
+
+def _store(task: Task, files: Sequence[Prepared]) -> list[str]:
+    """Store the files beside the recordings, under keys that only this run uses; return the keys."""
+    folder = f"{task.recordings[0].clone_folder}/prepared"
+    keys: list[str] = []
+    for number, file in enumerate(files, start=1):
+        keys.append(f"{folder}/{task.claim.fence}-{number}.{file.container}")
+        task.store(keys[-1], file.path, CONTENT_TYPES[file.container])
+        task.show(_MADE + (1 - _MADE) * number / len(files))
+    return keys
+
+
+def _row(task: Task, number: int, key: str, file: Prepared) -> dict[str, object]:
+    return {
+        "clone_id": task.claim.clone_id,
+        "number": number,
+        "account_id": task.claim.account_id,
+        "object_key": key,
+        "container": file.container,
+        "rate_hz": file.rate_hz,
+        "duration_s": file.duration_s,
+        "size_bytes": file.size_bytes,
+        "sha256": file.sha256,
+        "cleaned": any(part.denoise != "none" for part in file.recipe.parts),
+        "preparation": file.to_json(),
+        "peaks": file.peaks.to_json() if file.peaks else None,
+        "created_at": db_now(),
+    }

@@ -6,12 +6,10 @@ searches for the marker first, and calls again only after two empty looks, the s
 timeout plus the time that the vendor's list may lag.
 """
 
-from pathlib import Path
-
 from sqlalchemy.orm import Session
 
 from shared import log, submissions
-from shared.errors import UnknownOutcome, VendorError, VendorProtocol
+from shared.errors import ServiceError, UnknownOutcome, VendorError, VendorProtocol
 from shared.states import Stage, SubmissionState, WaitingFor
 from shared.submissions import Intent
 from shared.vendors.protocol import FoundVoice, SampleFile
@@ -45,18 +43,18 @@ def submit(task: Task) -> Ending:
 
 def _files(task: Task) -> list[SampleFile]:
     """Fetch what was prepared, before the intent is written: a storage that is down must cost no look at the vendor."""
-    files = []
-    for recording in task.recordings:
-        if recording.prepared_key is None or recording.preparation is None:
-            continue
-        container = recording.preparation["container"]
-        path: Path = task.fetch(recording.prepared_key)
-        files.append(
-            SampleFile(
-                path, f"{recording.id}.{container}", CONTENT_TYPES[container], recording.preparation["duration_s"]
-            )
+    if not task.prepared:
+        raise ServiceError("The job is to be submitted, but nothing was prepared for it.")
+    return [
+        SampleFile(
+            path=task.fetch(file.object_key),
+            filename=f"prepared-{file.number}.{file.container}",
+            content_type=CONTENT_TYPES[file.container],
+            duration_s=file.duration_s,
+            cleaned=file.cleaned,
         )
-    return files
+        for file in task.prepared
+    ]
 
 
 def _call(task: Task, marker: str, files: list[SampleFile]) -> Ending:

@@ -1,10 +1,10 @@
-"""Stage 1: can every recording be decoded, is it long enough, is there speech in it?
+"""Stage 1: can every recording be decoded, is it long enough, is there speech in it, and how good is it?
 
 One that is not good ends the job, but only when all have been looked at: whoever must record again learns of every
 recording at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
@@ -12,28 +12,27 @@ from sqlalchemy.orm import Session
 from shared.db.models import Clone, Json, Sample
 from shared.errors import AudioError
 from shared.states import Stage
-from worker.audio.inspection import Inspection, inspect
+from worker.audio.inspection import Inspection
+from worker.audio.verdicts import Verdict
 from worker.endings import Advance, Ending
-from worker.stages.limits import decode_limits
+from worker.stages.examinations import examine
 from worker.task import Recording, Task
 
 
 def validate(task: Task) -> Ending:
-    """Inspect every recording. Raises: AudioUnreadable, AudioTooShort, AudioTooLong, NoSpeech, SourceMissing."""
-    limits = decode_limits(task.services.settings)
+    """Inspect every recording.
+
+    Raises: AudioUnreadable, AudioTooShort, AudioTooLong, AudioTooNoisy, AudioClipped, NoSpeech, DecoderLost,
+        SourceMissing.
+    """
     inspections: dict[str, Inspection] = {}
     refusals: list[tuple[Recording, AudioError]] = []
     total_bytes = sum(recording.size_bytes for recording in task.recordings) or 1
     done_bytes = 0
     for recording in task.recordings:
+        progress = task.part(done_bytes / total_bytes, recording.size_bytes / total_bytes)
         try:
-            inspections[recording.id] = inspect(
-                task.decoder,
-                task.original(recording),
-                filename=recording.filename,
-                limits=limits,
-                progress=task.part(done_bytes / total_bytes, recording.size_bytes / total_bytes),
-            )
+            inspections[recording.id] = examine(task, recording, progress).inspection
         except AudioError as error:
             refusals.append((recording, error))
         done_bytes += recording.size_bytes
@@ -74,5 +73,13 @@ def _warnings(recordings: Sequence[Recording], inspections: dict[str, Inspection
     return [
         {"filename": recording.filename, "sample_id": recording.id, "warning": warning}
         for recording in recordings
-        for warning in inspections[recording.id].warnings
+        for warning in _warnings_of(inspections[recording.id])
     ]
+
+
+def _warnings_of(inspection: Inspection) -> Iterator[str]:
+    """Give what is wrong with a recording that is used all the same: what the decoder saw, then what was measured."""
+    yield from inspection.warnings
+    for finding in inspection.findings:
+        if finding.verdict is Verdict.WARN:
+            yield f"{finding.name}: {finding.advice}"

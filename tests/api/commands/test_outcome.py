@@ -13,10 +13,10 @@ CLONE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def shown(clone: dict[str, Any], samples: list[dict[str, Any]] | None = None) -> str:
+def shown(clone: dict[str, Any], report: dict[str, Any] | None = None) -> str:
     console = Console(width=80, record=True, file=None, force_terminal=False)
     with console.capture() as captured:
-        console.print(outcome_table(clone, samples or []))
+        console.print(outcome_table(clone, report))
     return captured.get()
 
 
@@ -44,6 +44,8 @@ def test_warnings_are_shown() -> None:
     assert "a.flac: truncated: 3 s are missing" in shown(warned)
 
 
-def test_a_recording_that_was_not_inspected_is_said_to_be_so() -> None:
-    sample = {"filename": "a.wav", "format": "wav", "before": None, "after": None}
-    assert "not inspected" in shown(CLONE, [sample])
+def test_a_report_is_shown_under_the_clone() -> None:
+    sample = {"sampleId": "smp_1", "filename": "a.wav", "format": "wav", "verdict": None, "before": None}
+    text = shown(CLONE, {"samples": [sample], "sent": []})
+    assert text.index("Anna") < text.index("not inspected")
+    assert "What was made of them" not in text

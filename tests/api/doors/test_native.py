@@ -176,6 +176,9 @@ def test_vendors_are_listed_with_their_limits(door: Door) -> None:
     [vendor] = door.client.get("/api/v2/vendors").json()["data"]["vendors"]
     assert vendor["vendor"] == "sandbox"
     assert vendor["engines"][0]["files"] == {"min": 1, "max": 25}
+    assert vendor["engines"][0]["fileSeconds"] == {"min": None, "max": None}
+    assert vendor["engines"][0]["totalSeconds"] == {"min": 1, "max": 600}
+    assert vendor["engines"][0]["bestSeconds"] is None
 
 
 def test_the_documentation_needs_no_network(door: Door) -> None:

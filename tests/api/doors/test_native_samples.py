@@ -8,12 +8,11 @@ import pytest
 from sqlalchemy import update
 
 from shared.db.models import Sample
-from shared.storage.protocol import put
 from tests.api.doors.conftest import SPEECH, Door
+from tests.api.doors.made import PREPARED, prepare
 
 CLONES = "/api/v2/voice-clones"
 ETAG = f'"{hashlib.sha256(SPEECH).hexdigest()}"'
-PREPARED = b"fLaC" + bytes(range(256)) * 40
 
 
 @dataclass
@@ -44,12 +43,10 @@ class Uploaded:
         with self.door.services.database.write() as session:
             session.execute(update(Sample).where(Sample.id == self.sample_id).values(**values))
 
-    def prepare(self) -> None:
-        """Do to the recording what the stage would."""
-        key = f"samples/2026-11-20/acc/{self.voice_id}/{self.sample_id}/prepared-1.flac"
-        put(self.door.services.storage, key, PREPARED)
-        made = {"container": "flac", "size_bytes": len(PREPARED), "sha256": hashlib.sha256(PREPARED).hexdigest()}
-        self.write(prepared_key=key, preparation=made)
+    def prepare(self, number: int = 1, content: bytes = PREPARED, **taken_s: float) -> None:
+        """Do to the recording what the stage would: make a file of so many seconds of each recording."""
+        cuts = taken_s or {self.sample_id: 2.0}
+        prepare(self.door.services, self.voice_id, number, cuts, content)
 
 
 def upload(door: Door, filename: str = "anna.flac") -> Uploaded:
@@ -82,7 +79,6 @@ def test_recordings_are_listed_with_what_is_known_before_validate(uploaded: Uplo
 def test_what_was_measured_is_listed_and_every_url_that_is_listed_answers(uploaded: Uploaded) -> None:
     uploaded.prepare()
     uploaded.write(inspection={"duration_s": 12.5, "rate_hz": 44_100, "channels": 2}, peaks=[[-1, 1]])
-    uploaded.write(prepared_peaks=[[-2, 2]])
     sample = uploaded.listed()
     assert (sample["durationSeconds"], sample["rateHz"], sample["channels"]) == (12.5, 44_100, 2)
     urls = sample["urls"]
@@ -122,13 +118,28 @@ def test_the_clients_file_name_comes_back_whole(door: Door, filename: str, plain
     assert disposition == f"attachment; filename=\"{plain}\"; filename*=UTF-8''{extended}"
 
 
-def test_the_prepared_version_is_named_after_the_recording(uploaded: Uploaded) -> None:
+def test_the_prepared_version_is_named_after_the_clone(uploaded: Uploaded) -> None:
     uploaded.prepare()
     answer = uploaded.audio("prepared")
     assert (answer.status_code, answer.content) == (200, PREPARED)
     assert answer.headers["content-type"] == "audio/flac"
-    assert f'filename="{uploaded.sample_id}.flac"' in answer.headers["content-disposition"]
+    assert f'filename="{uploaded.voice_id}-1.flac"' in answer.headers["content-disposition"]
     assert answer.headers["etag"] == f'"{hashlib.sha256(PREPARED).hexdigest()}"'
+
+
+def test_the_prepared_version_is_the_file_that_most_of_the_recording_is_in(uploaded: Uploaded) -> None:
+    uploaded.prepare(1, PREPARED[:100], **{uploaded.sample_id: 2.0, "smp_other": 60.0})
+    uploaded.prepare(2, PREPARED[:200], **{uploaded.sample_id: 3.0})
+    uploaded.prepare(3, PREPARED[:300], smp_other=60.0)
+    assert uploaded.audio("prepared").content == PREPARED[:200]
+    assert uploaded.peaks("prepared").json()["data"]["peaks"] == [[-2, 2]]
+
+
+def test_of_a_recording_that_nothing_was_taken_of_there_is_no_prepared_version(uploaded: Uploaded) -> None:
+    uploaded.prepare(smp_other=60.0)
+    assert uploaded.audio("prepared").status_code == 404
+    assert "urls" in uploaded.listed()
+    assert "prepared" not in str(uploaded.listed()["urls"])
 
 
 def test_a_prepared_version_that_is_not_made_yet_is_404_and_says_why(uploaded: Uploaded) -> None:

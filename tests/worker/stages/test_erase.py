@@ -1,9 +1,12 @@
 """Erasing: nothing at the vendor, nothing in storage, nothing that tells of the person."""
 
+from sqlalchemy import select
+
 from shared import clones
-from shared.db.models import Account, Clone
+from shared.db.models import Account, Clone, PreparedFile
 from shared.keys import MAIN_ACCOUNT
 from shared.states import Outcome, Stage, WaitingFor
+from shared.storage.protocol import put
 from tests.worker.conftest import Workshop
 
 
@@ -28,10 +31,22 @@ def test_a_ready_voice_is_erased_everywhere(workshop: Workshop) -> None:
     assert workshop.job(erase_id).outcome is Outcome.DONE
     assert workshop.sandbox.ledger() == ()
     assert stored(workshop) == []
+    with workshop.database.read() as session:
+        assert session.scalars(select(PreparedFile)).all() == []
     clone = workshop.clone(clone_id)
     assert (clone.name, clone.description, clone.vendor_voice_id, clone.warnings) == ("", None, None, None)
     with workshop.database.read() as session:
         assert session.get_one(Account, MAIN_ACCOUNT).clones_held == 0
+
+
+def test_what_a_stage_that_was_cut_off_left_is_erased_too_and_nothing_of_others(workshop: Workshop) -> None:
+    clone_id, _ = workshop.order()
+    other_id, _ = workshop.order()
+    left = next(key for key in stored(workshop) if clone_id in key and key.endswith("/original"))
+    put(workshop.bench.services.storage, f"{left.rsplit('/', 2)[0]}/prepared/7-2.flac", b"cut off")
+    workshop.work(erase(workshop, clone_id))
+    assert len(stored(workshop)) == 2
+    assert all(other_id in key for key in stored(workshop))
 
 
 def test_a_clone_that_was_never_submitted_is_erased(workshop: Workshop) -> None:

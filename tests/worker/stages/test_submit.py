@@ -1,10 +1,13 @@
 """The paid call, effectively once: the sandbox's ledger is the witness."""
 
-from sqlalchemy import update
+from collections.abc import Sequence
 
-from shared.db.models import Job
+import pytest
+from sqlalchemy import delete, update
+
+from shared.db.models import Job, PreparedFile
 from shared.states import Stage, Status, SubmissionState, WaitingFor
-from shared.vendors.protocol import CloneOrder
+from shared.vendors.protocol import CloneOrder, SampleFile
 from tests.worker.conftest import Workshop
 
 
@@ -20,6 +23,31 @@ def test_an_order_becomes_one_voice(workshop: Workshop) -> None:
     view = workshop.view(clone_id)
     assert view.status is Status.READY
     assert workshop.sandbox.ledger() == (view.vendor_voice_id,)
+
+
+def test_the_vendor_gets_what_was_prepared_under_names_that_tell_nothing(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, job_id = workshop.order(at=Stage.SUBMIT)
+    sent: list[tuple[bytes, str, str, float, bool]] = []
+    submit = workshop.sandbox.submit
+
+    def watched(engine: str, order: CloneOrder, files: Sequence[SampleFile], marker: str) -> str:
+        sent.extend((f.path.read_bytes(), f.filename, f.content_type, f.duration_s, f.cleaned) for f in files)
+        return submit(engine, order, files, marker)
+
+    monkeypatch.setattr(workshop.sandbox, "submit", watched)
+    workshop.work(job_id)
+    assert sent == [(b"prepared", "prepared-1.flac", "audio/flac", 2.0, True)]
+
+
+def test_without_anything_prepared_nobody_is_called(workshop: Workshop) -> None:
+    clone_id, job_id = workshop.order(at=Stage.SUBMIT)
+    with workshop.database.write() as session:
+        session.execute(delete(PreparedFile))
+    workshop.work(job_id)
+    assert workshop.view(clone_id).status is Status.FAILED
+    assert (workshop.submission(job_id), workshop.sandbox.ledger()) == (None, ())
 
 
 def test_a_lost_answer_is_found_by_its_marker(workshop: Workshop) -> None:

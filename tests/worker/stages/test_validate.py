@@ -64,21 +64,32 @@ def fast_forward_flac(folder: Path, duration_s: int) -> bytes:
 
 
 def test_a_good_recording_is_measured_and_drawn(workshop: Workshop, send: Send) -> None:
-    clone_id, job_id = send(workshop, {"anna.wav": speech_wav(6.0)})
+    clone_id, job_id = send(workshop, {"anna.wav": speech_wav(4.0)})
     workshop.work(job_id)
     view = workshop.view(clone_id)
     assert (view.status, view.warnings) == (Status.READY, ())
     with workshop.database.read() as session:
         inspection, peaks = session.execute(select(Sample.inspection, Sample.peaks)).one()
-    assert inspection["speech_s"] > 3.0
-    assert inspection["speech_by"] in {"silero", "energy"}
+    assert inspection["measures"]["speech_s"] > 2.0
+    assert inspection["measures"]["speech_by"] in {"silero", "energy"}
+    assert {finding["verdict"] for finding in inspection["findings"]} == {"ok"}
     assert "peaks" not in inspection
     assert 500 <= len(peaks) <= 1_000
     assert max(high for _, high in peaks) == pytest.approx(127 * inspection_peak(inspection), abs=1)
 
 
-def inspection_peak(inspection: dict[str, float]) -> float:
-    return 10 ** (inspection["peak_dbfs"] / 20)
+def inspection_peak(inspection: dict[str, dict[str, float]]) -> float:
+    return float(10 ** (inspection["measures"]["peak_dbfs"] / 20))
+
+
+def test_what_is_measured_to_be_bad_is_a_warning_with_its_advice(verdict: Callable[..., CloneView]) -> None:
+    view = verdict(fine_wav=speech_wav(4.0), noisy_wav=_wav(0.3 * in_noise(spoken(4.0, RATE_HZ), 12.0)))
+    assert view.status is Status.READY
+    told = {found["warning"]: found["filename"] for found in view.warnings}
+    snr = next(warning for warning in told if warning.startswith("snr: "))
+    assert told[snr] == "noisy.wav"
+    assert "quieter room" in snr
+    assert "fine.wav" not in told.values()
 
 
 def test_m4a_that_is_named_wav_becomes_a_voice(verdict: Callable[..., CloneView], tmp_path: Path) -> None:
@@ -100,7 +111,7 @@ def test_a_recording_that_breaks_off_becomes_a_voice_with_a_warning(
     workshop: Workshop, send: Send, tmp_path: Path, suffix: str
 ) -> None:
     content = encoded(tmp_path, suffix)
-    clone_id, job_id = send(workshop, {"whole.wav": speech_wav(), f"anna.{suffix}": content[: len(content) // 2]})
+    clone_id, job_id = send(workshop, {"whole.wav": speech_wav(4.0), f"anna.{suffix}": content[: len(content) // 2]})
     workshop.work(job_id)
     view = workshop.view(clone_id)
     assert view.status is Status.READY

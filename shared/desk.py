@@ -1,0 +1,73 @@
+"""Where a process lays recordings while it works on them: a private folder that does not outlive it for long.
+
+A folder in the system's temp would keep somebody's voice after a kill -9 until somebody tidies up. Here the next
+process with a desk in the same data folder does: every desk is locked by its owner, and the kernel lets go of the lock
+with it.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from shared import log
+
+_PREFIX: Final = "desk-"
+_LOCK: Final = "lock"
+_UNLOCKED_S: Final = 60.0  # a desk is made a moment before it is locked
+_logger = log.get(__name__)
+
+
+class Desk:
+    """The folder of one process, be it a worker or an API that checks."""
+
+    def __init__(self, root: Path) -> None:
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        clear(root)
+        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
+        self._lock = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    @contextlib.contextmanager
+    def folder(self) -> Iterator[Path]:
+        """Give a folder for one job; it is gone at the end of the block."""
+        with tempfile.TemporaryDirectory(prefix="job-", dir=self._folder) as folder:
+            yield Path(folder)
+
+    def close(self) -> None:
+        """Remove the desk with all that is on it."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        os.close(self._lock)
+
+
+def clear(root: Path) -> int:
+    """Remove the desks of processes that are dead; return how many."""
+    removed = 0
+    for folder in root.glob(f"{_PREFIX}*"):
+        if _is_abandoned(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            removed += 1
+    if removed:
+        _logger.info("desks_cleared", desks=removed)
+    return removed
+
+
+def _is_abandoned(folder: Path) -> bool:
+    try:
+        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return time.time() - folder.stat().st_mtime > _UNLOCKED_S
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return True

@@ -1,0 +1,149 @@
+"""Measure a recording in one decoding pass, and refuse what no voice can be cloned from.
+
+What `validate` calls. It changes nothing and writes nothing.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from worker.audio.decoder import Decoder
+from worker.audio.downmix import candidates, choose, mix_of, row_of
+from worker.audio.inspection import Examination, Inspection
+from worker.audio.measures import measure
+from worker.audio.progress import Advance, Progress, fraction_of
+from worker.audio.refusal import refuse_useless, with_findings
+from worker.audio.snr import local_snr_db
+from worker.audio.sound import SoundMeter
+from worker.audio.stream import DecodedStream
+from worker.audio.surveyor import Analysis, Surveyor
+from worker.audio.voices import VoiceMeter
+from worker.audio.wire import DecodeLimits, StreamInfo
+
+PIECE_FRAMES: Final = 16_384  # with its filtered copies this stays in the cache: twice as fast as whole seconds
+
+
+def inspect(decoder: Decoder, path: Path, *, filename: str, limits: DecodeLimits, progress: Progress) -> Examination:
+    """Decode a recording once and measure it; memory grows with its length by 4.3 kB a second only.
+
+    `progress` gets fractions from 0 to 1; what it raises goes through, after the child has been ended.
+
+    Raises: AudioUnreadable, AudioTooShort, AudioTooLong, AudioTooNoisy, AudioClipped, NoSpeech, DecoderLost,
+        SourceMissing.
+    """
+    advance = Advance(progress)
+    advance.report(0.0)
+    with decoder.decode(path, filename=filename, limits=limits) as stream:
+        if (stream.info.header_duration_s or 0.0) > limits.max_duration_s:
+            # Counting is ten times as fast as measuring. The claim alone is no reason to refuse: a streamed WAV
+            # claims whatever fits its header, and then ends early and is measured after all.
+            for _ in stream:
+                advance.report(0.0)
+            found: Examination | int = 0
+        else:
+            found = _measure(stream, advance, row=None)
+    while isinstance(found, int):  # at most once: with the row given there is no other
+        with decoder.decode(path, filename=filename, limits=limits) as stream:
+            found = _measure(stream, advance, row=found)
+    refuse_useless(found, filename)
+    advance.report(1.0)
+    return found
+
+
+def _measure(stream: DecodedStream, advance: Advance, *, row: int | None) -> Examination | int:
+    """Return the examination; or the row to listen to, where another one had been listened to on the way."""
+    survey = _Survey(stream.info, row)
+    try:
+        for block in stream:
+            survey.add(block)
+            advance.report(fraction_of(survey.duration_s, stream.info.header_duration_s))
+        return survey.conclude(stream)
+    finally:
+        survey.close()
+
+
+class _Survey:
+    """All meters over one mono signal: of the candidates for it the one that is best so far, or the given one.
+
+    Which one it is shows only at the end. Nearly always the first second is right; where it was not, `conclude` says
+    so, and the recording is gone through again.
+    """
+
+    def __init__(self, info: StreamInfo, row: int | None) -> None:
+        rows = info.channels + 1 if info.channels > 1 else 1
+        self._info = info
+        self._given = row
+        self._heard: set[int] = set()
+        self._sums = np.zeros(rows)
+        self._analysis = Analysis(info.channels, info.rate_hz)
+        self._surveyor = Surveyor()
+        self._voices = VoiceMeter()
+        self._sound = SoundMeter(info.rate_hz)
+
+    @property
+    def duration_s(self) -> float:
+        return self._sound.duration_s
+
+    def add(self, block: npt.NDArray[np.float32]) -> None:
+        for start in range(0, block.shape[1], PIECE_FRAMES):
+            piece = block[:, start : start + PIECE_FRAMES]
+            self._listen(self._analysis.take(piece))
+            self._sound.add(row_of(piece, self._row))
+
+    def conclude(self, stream: DecodedStream) -> Examination | int:
+        self._listen(self._analysis.take(np.zeros((self._info.channels, 0), np.float32), is_last=True), is_last=True)
+        if self._heard - {self._row}:
+            return self._row
+        tracks, sound = self._surveyor.conclude(), self._sound.result()
+        voices = self._voices.conclude(local_snr_db(tracks))
+        measures = measure(
+            tracks,
+            sound,
+            missing_share=self._missing_share(stream),
+            voice_likeness=voices.consistency,
+        )
+        warnings = stream.warnings
+        if self._row:
+            warnings += (f"one-sided: mixing the channels would lose the voice; channel {self._row} alone is used",)
+        info = self._info
+        inspection = Inspection(
+            format=info.format,
+            codec=info.codec,
+            rate_hz=info.rate_hz,
+            channels=info.channels,
+            duration_s=sound.duration_s,
+            header_duration_s=info.header_duration_s,
+            mix=mix_of(self._row, sound.offset),
+            measures=measures,
+            findings=(),
+            warnings=warnings,
+            peaks=sound.peaks,
+        )
+        return with_findings(Examination(inspection, tracks, sound.flat_tops_per_s, voices.foreign_spans))
+
+    def _missing_share(self, stream: DecodedStream) -> float:
+        """Return what is missing of the claimed duration, where the decoder found the claim to be meant."""
+        claimed_s = self._info.header_duration_s
+        if claimed_s is None or not any(warning.startswith("truncated") for warning in stream.warnings):
+            return 0.0
+        return max(0.0, 1 - self.duration_s / claimed_s)
+
+    def close(self) -> None:
+        self._surveyor.close()
+
+    @property
+    def _row(self) -> int:
+        return choose(self._sums) if self._given is None else self._given
+
+    def _listen(self, analysis: npt.NDArray[np.float32], *, is_last: bool = False) -> None:
+        signals = candidates(analysis)
+        if analysis.shape[1]:
+            powers = np.einsum("rf,rf->r", signals, signals)
+            self._sums += powers
+            if powers.any():
+                self._heard.add(self._row)
+        windows, likely = self._surveyor.add(np.ascontiguousarray(signals[self._row]), is_last=is_last)
+        if len(windows):
+            self._voices.add(windows.reshape(-1), likely)
