@@ -32,8 +32,9 @@ from tests.bench.upload import send
 from tests.stack import Stack, start
 from tests.worker.audio.signals import in_noise, spoken
 from worker.audio.decoder import Decoder
-from worker.audio.inspection import Inspection, inspect
-from worker.audio.preparation import TargetFormat, TreatmentWish, prepare
+from worker.audio.inspection import Examination
+from worker.audio.inspector import inspect
+from worker.audio.preparation import Source, Target, Wish, prepare
 from worker.audio.wire import DecodeLimits
 
 ROUNDS = 10
@@ -108,8 +109,8 @@ def _field(folder: Path) -> Iterator[Field]:
 def _parts(field: Field) -> list[Subject]:
     """Return the floors; each one's figure is what a whole job needs of it."""
     data = field.wav.read_bytes()
-    inspection = _inspect(field)
-    prepared = _prepare(field, inspection).read_bytes()
+    examination = _inspect(field)
+    prepared = _prepare(field, examination).read_bytes()
     journal = sqlite3.connect(field.folder / "floor.db", isolation_level=None)
     journal.execute("PRAGMA journal_mode = WAL")
     journal.execute("PRAGMA synchronous = FULL")
@@ -127,7 +128,7 @@ def _parts(field: Field) -> list[Subject]:
         _timed(f"floor: {COMMITS} commits", commits),
         Subject("floor: one Celery hop", lambda: (field.caller.hop() * 1000, None)),
         _timed("floor: inspect()", lambda: _inspect(field)),
-        _timed("floor: prepare()", lambda: _prepare(field, inspection)),
+        _timed("floor: prepare()", lambda: _prepare(field, examination)),
     ]
 
 
@@ -148,15 +149,16 @@ def _write(folder: Path, *contents: bytes) -> None:
             os.fsync(file.fileno())
 
 
-def _inspect(field: Field) -> Inspection:
+def _inspect(field: Field) -> Examination:
     return inspect(field.decoder, field.wav, filename="sample.wav", limits=LIMITS, progress=lambda _: None)
 
 
-def _prepare(field: Field, inspection: Inspection) -> Path:
-    made = prepare(
-        field.decoder, field.wav, filename="sample.wav", inspection=inspection,
-        wish=TreatmentWish(denoise="auto", trim="auto"), limits=LIMITS, folder=field.folder, progress=lambda _: None,
-        target=TargetFormat(container="flac", max_rate_hz=RATE_HZ, max_duration_s=600.0, max_size_bytes=50 * 1024**2),
+def _prepare(field: Field, examination: Examination) -> Path:
+    source = Source("sample", "sample.wav", field.wav, "0" * 64, examination)
+    target = Target(container="flac", max_rate_hz=RATE_HZ, max_total_s=600.0, max_file_bytes=50 * 1024**2)
+    [made] = prepare(
+        field.decoder, [source], target=target, wish=Wish(), limits=LIMITS, folder=field.folder,
+        progress=lambda _: None,
     )  # fmt: skip
     return made.path
 

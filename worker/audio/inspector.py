@@ -22,7 +22,7 @@ from worker.audio.surveyor import Analysis, Surveyor
 from worker.audio.voices import VoiceMeter
 from worker.audio.wire import DecodeLimits, StreamInfo
 
-PIECE_FRAMES: Final = 16_384  # with its filtered copies this stays in the cache: twice as fast as whole seconds
+PIECE_FRAMES: Final = 32_768  # with its copies this stays in the cache; smaller ones cost calls: 0.88 against 0.96 s for 60 s
 
 
 def inspect(decoder: Decoder, path: Path, *, filename: str, limits: DecodeLimits, progress: Progress) -> Examination:
@@ -35,16 +35,16 @@ def inspect(decoder: Decoder, path: Path, *, filename: str, limits: DecodeLimits
     """
     advance = Advance(progress)
     advance.report(0.0)
+    found: Examination | int | None = None
     with decoder.decode(path, filename=filename, limits=limits) as stream:
         if (stream.info.header_duration_s or 0.0) > limits.max_duration_s:
             # Counting is ten times as fast as measuring. The claim alone is no reason to refuse: a streamed WAV
             # claims whatever fits its header, and then ends early and is measured after all.
             for _ in stream:
                 advance.report(0.0)
-            found: Examination | int = 0
         else:
             found = _measure(stream, advance, row=None)
-    while isinstance(found, int):  # at most once: with the row given there is no other
+    while not isinstance(found, Examination):  # at most twice: with the row given there is no other
         with decoder.decode(path, filename=filename, limits=limits) as stream:
             found = _measure(stream, advance, row=found)
     refuse_useless(found, filename)

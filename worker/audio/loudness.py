@@ -33,12 +33,16 @@ class LoudnessMeter:
         # In float32 the filter takes a fifth of the time; above this rate its poles are too close to one for that.
         exact = np.float32 if rate_hz <= MAX_FLOAT32_RATE_HZ else np.float64
         self._sections = k_weighting(rate_hz).astype(exact)
-        self._state = np.zeros((self._sections.shape[0], rows, 2), exact)
+        self._state: npt.NDArray[np.floating] | None = None
         self._steps = HopPowers(rows, rate_hz, STEP_S)
 
     def add(self, block: npt.NDArray[np.floating]) -> None:
         """Take the next block, shape (rows, frames)."""
-        samples = block.astype(self._state.dtype, copy=False)
+        samples = block.astype(self._sections.dtype, copy=False)
+        if self._state is None:
+            # As if the first sample had always been there: an offset must not look like a sound at the start.
+            settled = scipy.signal.sosfilt_zi(self._sections.astype(np.float64)).astype(self._sections.dtype)
+            self._state = settled[:, None, :] * samples[None, :, :1]
         weighted, self._state = scipy.signal.sosfilt(self._sections, samples, axis=1, zi=self._state)
         self._steps.add(weighted)
 

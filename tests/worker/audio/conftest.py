@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.worker.audio.signals import Samples
+from tests.worker.audio.studio import Studio
 from worker.audio.decoder import Decoder
 from worker.audio.stream import DecodedStream
 from worker.audio.wire import DecodeLimits
@@ -35,3 +36,8 @@ def decode(decoder: Decoder, limits: DecodeLimits) -> Callable[[Path], Decoded]:
         return stream, np.concatenate(blocks, axis=1)
 
     return whole
+
+
+@pytest.fixture
+def studio(decoder: Decoder, limits: DecodeLimits, tmp_path: Path) -> Studio:
+    return Studio(decoder, limits, tmp_path)
