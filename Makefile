@@ -6,9 +6,10 @@ LOCK := requirements.lock
 DEV_LOCK := tests/requirements.lock
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 FILE ?=
+SOUNDS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo up test lint types imports docs docs-check check fmt lock bench clean
+.PHONY: help install dev demo up test lint types imports docs docs-check check fmt lock bench sound-eval clean
 
 ##@ Use
 help: ## Show this list
@@ -60,6 +61,13 @@ check: lint types imports docs-check test ## What CI runs
 
 bench: dev ## Measure against named floors
 	@$(BIN)/python -m tests.bench
+
+sound-eval: $(VENV)/.sound ## Score the treatment of sound on recordings (SOUNDS=folder with a sounds.csv; needs a C compiler)
+	@$(BIN)/python -m tests.sound_eval $(if $(SOUNDS),"$(SOUNDS)",--help)
+
+$(VENV)/.sound: $(VENV)/.dev tests/sound_eval/requirements.txt
+	@$(PIP) install --require-hashes --no-deps -r tests/sound_eval/requirements.txt
+	@touch $@
 
 lock: ## Resolve the lock files anew (needs uv)
 	@uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --only-binary :all: --custom-compile-command "make lock" pyproject.toml tests/build.in -o $(LOCK)

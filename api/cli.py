@@ -14,7 +14,7 @@ app = typer.Typer(
 )
 app.command("up")(serving.up)
 app.command("api")(serving.api)
-app.command("worker", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(serving.worker)
+app.command("worker")(serving.worker)
 app.command("relay")(serving.relay)
 app.command("migrate")(serving.migrate)
 app.command("demo")(demo.demo)

@@ -1,19 +1,22 @@
 """The HTTP client behind the command line: what any client of the service could write with httpx."""
 
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Final, Self
 
 import httpx
 
-from shared.errors import ServiceError, SetupError
+from shared.errors import CloneNotFound, ServiceError, SetupError
 from shared.settings import Settings
 
 KEY_FILE = "api-key"
 _TIMEOUT = httpx.Timeout(30.0, write=300.0)
+_KEY: Final = re.compile(r"[!-~]+")  # what a header can carry, and a key is made of
+_ID: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,10 @@ class Refused(ServiceError):
 
 
 class Client:
-    """Speaks to the native door. Every method raises Refused and SetupError (the service cannot be reached)."""
+    """Speaks to the native door. Every method raises Refused and SetupError (the service cannot be reached).
+
+    Those that take an id raise CloneNotFound, without asking, for what cannot be one: it would be another address.
+    """
 
     def __init__(self, url: str, key: str) -> None:
         self._url = url.rstrip("/")
@@ -67,11 +73,11 @@ class Client:
 
     def get(self, voice_id: str) -> dict[str, Any]:
         """Return a clone."""
-        return self._ask("GET", f"/voice-clones/{voice_id}")
+        return self._ask("GET", _path(voice_id))
 
     def report(self, voice_id: str) -> dict[str, Any]:
         """Return what was measured and done to the clone's recordings."""
-        return self._ask("GET", f"/voice-clones/{voice_id}/report")
+        return self._ask("GET", f"{_path(voice_id)}/report")
 
     def _ask(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         try:
@@ -91,17 +97,38 @@ class Client:
         return data if isinstance(data, dict) else body
 
 
+def _path(voice_id: str) -> str:
+    if not _ID.fullmatch(voice_id):
+        raise CloneNotFound(
+            f"There is no voice clone {voice_id[:40]!r}: an id has letters, digits and '_', as in vc_…."
+        )
+    return f"/voice-clones/{voice_id}"
+
+
 def find_key(settings: Settings) -> str:
-    """Return the key that this user's commands present. Raises: SetupError: when none is set."""
-    for secret in (settings.api_key, settings.bootstrap_api_key):
+    """Return the key that this user's commands present. Raises: SetupError: when none is set, or it cannot be one."""
+    path = settings.data_dir / KEY_FILE
+    for source, secret in (
+        ("CLONEPIPE_API_KEY", settings.api_key),
+        ("CLONEPIPE_BOOTSTRAP_API_KEY", settings.bootstrap_api_key),
+    ):
         if secret is not None:
-            return secret.get_secret_value()
+            return _checked(secret.get_secret_value(), source)
     try:
-        return (settings.data_dir / KEY_FILE).read_text().strip()
+        return _checked(path.read_bytes().decode("latin-1").strip(), str(path))
     except OSError:
         raise SetupError(
             "No API key: set CLONEPIPE_API_KEY, or run 'clonepipe up' once, which makes one for this machine."
         ) from None
+
+
+def _checked(key: str, source: str) -> str:
+    if not _KEY.fullmatch(key):
+        raise SetupError(
+            f"{source} holds no API key: one has visible ASCII characters only, no blanks and no line ends. "
+            "'clonepipe keys create' makes one."
+        )
+    return key
 
 
 class _Counter:

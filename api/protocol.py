@@ -2,7 +2,8 @@
 
 uvicorn with httptools keeps every header it is sent, for as long as they come, before any of our code runs, and forgets
 its timer for idle connections as soon as half a request has come (uvicorn 0.54, 2026-11-20). The same bound holds for
-what chunked bodies may carry beside their bytes: extensions and trailers.
+what chunked bodies may carry beside their bytes: extensions and trailers. And it ends a connection on bytes that are no
+HTTP even while it owes the requests before them their answers; here those are given first.
 """
 
 import re
@@ -40,6 +41,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_timer: TimerHandle | None = None
         self._piece = b""  # what the parser has in hand
         self._is_refused = False
+        self._parting: RequestError | None = None  # what is to be said once the requests before it are answered
         self._dropped_bytes = 0
 
     @override
@@ -91,6 +93,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._awaits_head = True
         self._silent_bytes = 0
+        self._piece = b""  # it began with a request that is whole; what follows is not told apart any further
         super().on_message_complete()
 
     @override
@@ -135,12 +138,30 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_timer()
         self._is_refused = True
         _logger.info("connection_refused", code=error.code)
+        if not self._awaits_head and self.pipeline:
+            self.pipeline.popleft()  # a request that is refused before its turn came: nobody has begun on it
+            self._parting = error
+            return
         if self._is_answering():
-            if self._awaits_head or self.cycle.response_started:  # an answer here would be taken for another request's
+            if self._awaits_head:  # the request before is whole: an answer here would be taken for its own
+                self._parting = error
+                return
+            if self.cycle.response_started:
                 self.transport.close()
                 return
             self.cycle.disconnected = True  # whoever reads this body is told that no more of it comes
             self.cycle.message_event.set()
+        self._part(error)
+
+    @override
+    def on_response_complete(self) -> None:
+        is_last = not self.pipeline
+        super().on_response_complete()
+        if is_last and self._parting is not None and not self.transport.is_closing():
+            self._part(self._parting)
+
+    def _part(self, error: RequestError) -> None:
+        self._parting = None
         self.transport.write(_answer(error))
         if self.transport.can_write_eof():
             self.transport.write_eof()

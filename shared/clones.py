@@ -4,7 +4,7 @@ Functions take the caller's session: the edge opens the transaction and commits 
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.orm import Session
@@ -14,6 +14,8 @@ from shared.db.models import Account, Clone, Sample
 from shared.db.moment import db_now
 from shared.errors import CloneLimitExceeded, CloneNotFound
 from shared.states import Denoise, EventType, JobKind, Stage, Status, Trim
+
+_ERASURE_S: Final = 5.0  # after which a refused client may ask again; most erasures take less
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class NewClone:
 
 @dataclass(frozen=True, slots=True)
 class CloneChange:
-    """What `PUT` and `PATCH` may change; None leaves a field as it is."""
+    """What `PUT` and `PATCH` may change; None leaves a field as it is, an empty description takes it away."""
 
     name: str | None = None
     description: str | None = None
@@ -119,6 +121,19 @@ def check_slot(session: Session, account_id: str, max_clones: int) -> None:
 def _limit_exceeded(session: Session, account_id: str, max_clones: int) -> CloneLimitExceeded:
     held, own = session.execute(select(Account.clones_held, Account.max_clones).where(Account.id == account_id)).one()
     allowed = max_clones if own is None else own
+    listed = session.scalar(
+        select(func.count()).select_from(Clone).where(Clone.account_id == account_id, Clone.deleted_at.is_(None))
+    )
+    being_erased = held - (listed or 0)
+    if being_erased > 0 and held - being_erased < allowed:  # nothing that the client could delete is in the way
+        return CloneLimitExceeded(
+            f"Maximum voice clones reached ({allowed}): {being_erased} of them {'is' if being_erased == 1 else 'are'} "
+            "deleted and being erased, and the place is free when that is done. Ask again in a moment.",
+            current_count=held,
+            max_allowed=allowed,
+            being_erased=being_erased,
+            retry_after_s=_ERASURE_S,
+        )
     return CloneLimitExceeded(
         f"Maximum voice clones reached ({allowed}). Delete existing clones or ask the operator for a higher limit.",
         current_count=held,
@@ -133,11 +148,13 @@ def give_slot_back(session: Session, account_id: str) -> None:
 
 def change(session: Session, account_id: str, clone_id: str, wish: CloneChange) -> None:
     """Change a clone's name, description or switch. Raises: NotFound."""
-    values = {
+    values: dict[str, Any] = {
         name: value
         for name, value in (("name", wish.name), ("description", wish.description), ("is_active", wish.is_active))
         if value is not None
     }
+    if wish.description == "":
+        values["description"] = None
     changed = session.execute(
         update(Clone).where(*owned(account_id, clone_id)).values(updated_at=db_now(), **values).returning(Clone.id)
     ).scalar_one_or_none()

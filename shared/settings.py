@@ -10,16 +10,20 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import SetupError
 from shared.leash import LEASH_FD
 
 EMBEDDED = "embedded"
+BROKER_SCHEMES: Final = ("redis", "rediss", "redis+socket")  # the last is kombu's word for a unix socket
 PREFIX: Final = "CLONEPIPE_"
 MIB = 1024 * 1024
+MAX_WORKER_THREADS: Final = 64
 
 
 class Settings(BaseSettings):
@@ -46,7 +50,8 @@ class Settings(BaseSettings):
         None, description="Name the bucket in the path, not in the host name; unset: yes with an endpoint, else no"
     )
     broker_url: str = Field(
-        EMBEDDED, description="`redis://…` or `rediss://…`; embedded: a Valkey server run as our child"
+        EMBEDDED,
+        description="`redis://…`, `rediss://…` or `redis+socket:///…`; embedded: a Valkey server run as our child",
     )
 
     host: str = Field("127.0.0.1", description="Address the API listens on")
@@ -97,7 +102,7 @@ class Settings(BaseSettings):
         30.0, gt=0.2, description="Seconds a worker owns a job without a sign of life; renewed every third of it"
     )
     max_attempts: int = Field(4, ge=1, description="Deaths and errors that one stage of a job may have")
-    worker_threads: int = Field(4, ge=1, le=64, description="Jobs one worker process runs at once")
+    worker_threads: int = Field(4, ge=1, le=MAX_WORKER_THREADS, description="Jobs one worker process runs at once")
     decoder_memory_mb: int = Field(
         768, ge=128, description="Memory one decoding child may add to what its libraries hold"
     )
@@ -106,6 +111,28 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="`auto` is `console` on a terminal and `json` elsewhere"
     )
+
+    @field_validator("broker_url")
+    @classmethod
+    def _check_broker(cls, url: str) -> str:
+        """Refuse what no process here could ring at; the value itself is not shown, it may hold a password."""
+        if url == EMBEDDED:
+            return url
+        scheme, has_scheme, _ = url.partition("://")
+        if scheme not in BROKER_SCHEMES or not has_scheme:
+            found = f"begins with '{scheme}://'" if has_scheme else "is no URL"
+            raise PydanticCustomError(
+                "broker_url", "it {found}; use redis://…, rediss://…, redis+socket:///… or embedded", {"found": found}
+            )
+        try:
+            parts = urlsplit(url)
+            number = "" if scheme == "redis+socket" else parts.path.strip("/")
+            is_usable = (parts.port is None or parts.port > 0) and (not number or number.isdecimal())
+        except ValueError:
+            is_usable = False
+        if not is_usable:
+            raise PydanticCustomError("broker_url", "its port or its database's number cannot be one")
+        return url
 
     @model_validator(mode="after")
     def _resolve(self) -> "Settings":

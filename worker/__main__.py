@@ -1,5 +1,6 @@
-"""A worker process: `python -m worker [--queues audio,vendor,callback]`.
+"""A worker process: `python -m worker [--queues audio,vendor,callback] [--threads N]`.
 
+`clonepipe worker` has looked at these options before; here they are taken at their word.
 Threads, not forks: what is heavy on memory or hostile happens in the decoding child, and numpy lets go of the
 interpreter while it counts.
 """
@@ -18,7 +19,7 @@ from worker.app import make_app
 
 def main(arguments: list[str]) -> None:
     """Serve the queues until told to stop."""
-    parser = argparse.ArgumentParser(prog="clonepipe worker")
+    parser = argparse.ArgumentParser(prog="python -m worker", allow_abbrev=False)
     parser.add_argument("--queues", default=",".join(Queue), help="comma-separated, of: " + ", ".join(Queue))
     parser.add_argument("--threads", type=int, default=settings().worker_threads)
     options = parser.parse_args(arguments)

@@ -24,7 +24,7 @@ _PIECES_SHOWN: Final = 3  # of one recording; more are counted
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A recording and what was found out about it: an inspection, or the error that it earned."""
+    """A recording and what was found out about it: an inspection if it could be read, and the error it earned."""
 
     id: str
     filename: str
@@ -109,7 +109,7 @@ def _left_out(recordings: Sequence[Heard], sent: Sequence[Prepared]) -> Iterator
 
 def _findings(recordings: Sequence[Heard]) -> Iterator[str]:
     for each in recordings:
-        if each.inspection is None:
+        if each.inspection is None or each.error is not None:
             continue
         yield from (f"{each.filename}: {warning}" for warning in each.inspection.warnings)
         for finding in each.inspection.findings:

@@ -28,10 +28,10 @@ from shared.vendors import engine_named
 from shared.vendors.protocol import Engine
 from worker.appraisal import Heard, appraise
 from worker.audio.decoder import Decoder
-from worker.audio.inspection import Examination
-from worker.audio.inspector import inspect
+from worker.audio.inspector import listen
 from worker.audio.preparation import Prepared, Source, Wish, prepare
 from worker.audio.progress import Advance, Progress
+from worker.audio.refusal import refusal_of
 from worker.audio.wire import DecodeLimits
 from worker.stages.limits import target_of
 
@@ -110,14 +110,13 @@ def _listen(request: Request, decoder: Decoder, advance: Advance) -> tuple[list[
         part = advance.within(done_bytes / total_bytes, (done_bytes + size_bytes) / total_bytes)
         done_bytes += size_bytes
         try:
-            found: Examination = inspect(
-                decoder, file.path, filename=file.filename, limits=request.limits, progress=part.report
-            )
+            found = listen(decoder, file.path, filename=file.filename, limits=request.limits, progress=part.report)
         except AudioError as error:
             heard.append(Heard(file.id, file.filename, error=error))
             part.report(1.0)
         else:
-            heard.append(Heard(file.id, file.filename, inspection=found.inspection))
+            refusal = refusal_of(found, file.filename)
+            heard.append(Heard(file.id, file.filename, found.inspection, refusal))
             sources.append(Source(file.id, file.filename, file.path, file.sha256, found))
     return heard, sources
 

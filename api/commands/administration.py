@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console, Group
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 accounts = typer.Typer(help="Accounts: who owns clones and keys.", no_args_is_help=True)
 keys = typer.Typer(help="API keys and their scopes.", no_args_is_help=True)
 
+_MOST_CLONES: Final = 2**31 - 1  # what the column holds
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
 
 
 @accounts.command("create")
 def create_account(
-    max_clones: Annotated[int | None, typer.Option(min=0, help="Clones the account may hold; 0 is no limit")] = None,
+    max_clones: Annotated[
+        int | None, typer.Option(min=0, max=_MOST_CLONES, help="Clones the account may hold; 0 is no limit")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an account and print its id."""

@@ -11,7 +11,9 @@ from typing import Annotated
 import typer
 
 from shared import leash, log
-from shared.settings import Settings, settings, unknown_settings
+from shared.errors import SetupError
+from shared.settings import MAX_WORKER_THREADS, Settings, settings, unknown_settings
+from shared.states import Queue
 
 
 def up() -> None:
@@ -32,10 +34,22 @@ def api(
     serve_api(settings() if fd is not None else _chosen("api"), fd)
 
 
-def worker(context: typer.Context) -> None:
-    """Run a worker: --queues audio,vendor,callback --threads N."""
-    _chosen("worker")
-    _become("worker", *context.args)
+def worker(
+    queues: Annotated[str, typer.Option(help="Which kinds of work it takes, with commas between them")] = ",".join(
+        Queue
+    ),
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, max=MAX_WORKER_THREADS, help="Jobs it runs at once; default CLONEPIPE_WORKER_THREADS"),
+    ] = None,
+) -> None:
+    """Run a worker."""
+    names = list(dict.fromkeys(name.strip() for name in queues.split(",")))
+    unknown = [name for name in names if name not in tuple(Queue)]
+    if unknown:
+        raise SetupError(f"There is no queue '{unknown[0]}'; the queues are {', '.join(Queue)}.")
+    chosen = _chosen("worker")
+    _become("worker", "--queues", ",".join(names), "--threads", str(threads or chosen.worker_threads))
 
 
 def relay() -> None:

@@ -21,6 +21,7 @@ from shared.formats import Container
 from shared.keys import Caller
 from shared.sent import SentFile
 from shared.services import Services
+from shared.states import Status
 from shared.views import SampleView
 
 router = APIRouter(prefix="/api/v2", tags=["Samples"], responses=EXAMPLES)
@@ -92,8 +93,8 @@ def get_peaks(
             peaks = views.peaks(session, sample.id)
         else:
             peaks = sent.peaks(session, _prepared(session, caller, voice_id, sample))
-    if peaks is None:
-        raise _missing(sample, version)
+        if peaks is None:
+            raise _missing(session, caller, voice_id, sample, version)
     return success({"sampleId": sample.id, "version": version, "peaks": peaks})
 
 
@@ -111,11 +112,19 @@ def _prepared(session: Session, caller: Caller, voice_id: str, sample: SampleVie
     """Return the file that most of a recording was sent in. Raises: NotFound: when nothing of it was."""
     found = sent.holding_most(sent.files(session, caller.account_id, voice_id), sample.id)
     if found is None:
-        raise _missing(sample, Version.PREPARED)
+        raise _missing(session, caller, voice_id, sample, Version.PREPARED)
     return found
 
 
-def _missing(sample: SampleView, version: Version) -> NotFound:
+def _missing(session: Session, caller: Caller, voice_id: str, sample: SampleView, version: Version) -> NotFound:
+    """Say why there is no such sound or waveform, and whether there will be one."""
+    if views.get(session, caller.account_id, voice_id).status is Status.FAILED:
+        what = "prepared version" if version is Version.PREPARED else "waveform"
+        return NotFound(
+            f"The clone failed, and '{sample.filename}' has no {what}; there will be none. The clone's "
+            "'error_message' says why it failed.",
+            version=version,
+        )
     if version is Version.PREPARED:
         return NotFound(
             f"Nothing of '{sample.filename}' was prepared: that is done in the stage 'prepare', and not with "

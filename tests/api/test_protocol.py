@@ -1,6 +1,8 @@
 """The bounds on a request's head, at the socket: how long it is, how long it takes, and what is no request at all."""
 
+import asyncio
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -26,10 +28,12 @@ class Echo:
 
     def __init__(self) -> None:
         self.left = 0
+        self.takes_s = 0.0
         self.app = Starlette(routes=[Route("/", self.answer, methods=["GET", "POST"])])
 
     async def answer(self, request: Request) -> Response:
         try:
+            await asyncio.sleep(self.takes_s)
             return PlainTextResponse(str(len(await request.body())))
         except ClientDisconnect:
             self.left += 1
@@ -146,6 +150,37 @@ def test_a_broken_body_is_told_so_and_its_reader_is_let_go(port: int, echo: Echo
         connection.sendall(b"nonsense\r\n")
         assert envelope(read_all(connection))["code"] == "INVALID_REQUEST"
     assert until(lambda: echo.left == 1)
+
+
+POST = HEAD + b"Content-Length: 5\r\n\r\nhello"
+
+
+@pytest.mark.parametrize("takes_s", [0.0, 0.1], ids=["at once", "slowly"])
+@pytest.mark.parametrize(
+    ("sent", "answers"),
+    [
+        (GET + b"\r\nGARBAGE\r\n", [b"200", b"400"]),
+        (POST + b"GARBAGE\r\n", [b"200", b"400"]),
+        (POST + b" and more than was announced", [b"200", b"400"]),
+        (HEAD + b"\r\n--x\r\nwithout a length", [b"200", b"400"]),
+        (GET + b"\r\n" + POST + GET + b"\r\n\x16\x03\x01", [b"200", b"200", b"200", b"400"]),
+        (GET + b"\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\nnonsense\r\n", [b"200", b"400"]),
+        (GET + b"\r\n" + GET + b"x: " + b"a" * 140_000, [b"200", b"431"]),
+        (GET + b"Connection: close\r\n\r\nGARBAGE\r\n", [b"200"]),
+    ],
+    ids=["get", "post", "length too small", "no length", "three", "half a second", "long second head", "last word"],
+)
+def test_what_came_before_bytes_that_are_no_http_is_answered_first(
+    port: int, echo: Echo, sent: bytes, answers: list[bytes], takes_s: float
+) -> None:
+    echo.takes_s = takes_s
+    with dialled(port) as connection:
+        connection.sendall(sent)
+        found = read_all(connection)
+    assert re.findall(rb"HTTP/1.1 (\d{3}) ", found) == answers
+    if answers[-1] != b"200":
+        assert json.loads(found.rpartition(b"\r\n\r\n")[2])["code"] in ("INVALID_REQUEST", "HEADERS_TOO_LARGE")
+    assert echo.left == 0
 
 
 @pytest.mark.parametrize(

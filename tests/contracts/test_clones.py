@@ -65,6 +65,33 @@ def test_the_account_holds_no_more_than_its_limit(database: Database, new_clone:
         assert session.scalar(select(func.count()).select_from(Sample)) == 2
 
 
+def test_places_that_an_erasure_holds_are_told_apart_from_those_that_can_be_freed(
+    database: Database, new_clone: NewClone
+) -> None:
+    first, second = new_clone(max_clones=2)[0], new_clone(max_clones=2)[0]
+    with database.write() as session:
+        clones.delete(session, MAIN_ACCOUNT, first)
+    with pytest.raises(CloneLimitExceeded, match="1 of them is deleted and being erased") as refused:
+        new_clone(max_clones=2)
+    told = {"current_count": 2, "max_allowed": 2, "being_erased": 1, "retry_after_s": 5.0}
+    assert dict(refused.value.details) == told
+    with pytest.raises(CloneLimitExceeded, match="Delete existing") as lowered, database.read() as session:
+        clones.check_slot(session, MAIN_ACCOUNT, 1)
+    assert "retry_after_s" not in lowered.value.details, "the clone that is left is one too many by itself"
+    with database.write() as session:
+        clones.delete(session, MAIN_ACCOUNT, second)
+    with pytest.raises(CloneLimitExceeded, match="2 of them are deleted"), database.read() as session:
+        clones.check_slot(session, MAIN_ACCOUNT, 2)
+
+
+def test_an_empty_description_takes_it_away(database: Database, new_clone: NewClone) -> None:
+    clone_id, _ = new_clone()
+    for wish, found in ((CloneChange(description="warm"), "warm"), (CloneChange(description=""), None)):
+        with database.write() as session:
+            clones.change(session, MAIN_ACCOUNT, clone_id, wish)
+            assert views.get(session, MAIN_ACCOUNT, clone_id).description == found
+
+
 def test_an_account_of_its_own_limit_follows_that(database: Database) -> None:
     with database.write() as session:
         generous = create_account(session, max_clones=3)

@@ -8,8 +8,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
+from tests.processes import until
 from tests.stack import CLEAN_SPEECH, Stack, running_stack
 
 HOUSE = Path(__file__).parents[2]
@@ -143,6 +145,7 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
     ({"max_files": 0}, "CLONEPIPE_MAX_FILES"),
     ({"bootstrap_api_key": "x1y2z3"}, "CLONEPIPE_BOOTSTRAP_API_KEY"),
     ({"storage_url": "ftp://x"}, "CLONEPIPE_STORAGE_URL"),
+    ({"broker_url": "amqp://x:x1y2z3@h"}, "CLONEPIPE_BROKER_URL"),
     ({"database_url": "mysql://x"}, "CLONEPIPE_DATABASE_URL"),
     ({"default_vendor": "nobody"}, "CLONEPIPE_DEFAULT_VENDOR"),
     ({"data_dir": "/dev/null/x"}, "CLONEPIPE_DATA_DIR"),
@@ -159,6 +162,46 @@ def test_an_operators_mistake_is_one_sentence_that_names_the_variable(
     assert variable in done.stderr
     assert "Traceback" not in done.stderr
     assert "x1y2z3" not in done.stderr
+
+
+COMMANDS: list[tuple[tuple[str, ...], dict[str, object], int, str]] = [
+    (("status", "vc_x"), {"api_key": "schlüssel"}, 2, "CLONEPIPE_API_KEY holds no API key"),
+    (("status", "vc_x"), {"api_key": "cp_1\n2"}, 2, "CLONEPIPE_API_KEY holds no API key"),
+    (("status", "../vendors"), {"api_key": "cp_1"}, 1, "There is no voice clone '../vendors'"),
+    (("worker", "--queues", "nope"), {}, 2, "There is no queue 'nope'; the queues are audio, vendor, callback."),
+    (("worker", "--queues", ""), {}, 2, "There is no queue ''"),
+    (("worker", "--threads", "0"), {}, 2, "'--threads': Input should be greater than or equal to 1"),
+    (("worker", "--threads", "65"), {}, 2, "'--threads': Input should be less than or equal to 64"),
+    (("worker", "--thread", "2"), {}, 2, "No such option: --thread"),
+    (("accounts", "create", "--max-clones", "9" * 20), {}, 2, "'--max-clones'"),
+]
+
+
+@pytest.mark.parametrize(("command", "settings", "code", "words"), COMMANDS, ids=[" ".join(one[0]) for one in COMMANDS])
+def test_a_wrong_command_is_told_what_is_wrong(
+    tmp_path: Path, command: tuple[str, ...], settings: dict[str, object], code: int, words: str
+) -> None:
+    done = clonepipe(*command, **{"data_dir": tmp_path, **settings})
+    assert done.returncode == code
+    assert words in " ".join(done.stderr.replace("│", "").split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_worker_takes_the_queues_and_threads_it_is_told(stack: Stack) -> None:
+    helped = clonepipe("worker", "--help").stdout
+    assert "--queues" in helped
+    assert "--threads" in helped
+    folder = {name: value for name, value in os.environ.items() if not name.startswith("CLONEPIPE_")}
+    worker = subprocess.Popen(
+        [str(CLONEPIPE), "worker", "--queues", "vendor,callback", "--threads", "3"],
+        env=folder | {"CLONEPIPE_DATA_DIR": str(stack.folder)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        told = ["-P", "-m", "worker", "--queues", "vendor,callback", "--threads", "3"]
+        assert until(lambda: psutil.Process(worker.pid).cmdline()[1:] == told)
+    finally:
+        worker.kill()
+        worker.wait()
 
 
 def test_a_second_up_on_the_same_data_folder_is_refused_at_once(stack: Stack) -> None:

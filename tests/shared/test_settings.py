@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from shared.settings import Settings, unknown_settings
+from shared.errors import SetupError
+from shared.settings import Settings, settings, unknown_settings
 
 
 def test_unset_means_embedded_in_the_data_folder(tmp_path: Path) -> None:
@@ -30,6 +31,32 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_value_that_cannot_work_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Settings(**wrong)  # type: ignore[arg-type]
+
+
+BROKERS = [
+    "redis://h",
+    "redis://:word@h:6380/3",
+    "rediss://user:word@h/0?ssl_cert_reqs=none",
+    "redis+socket:///a/b.sock",
+]
+
+
+@pytest.mark.parametrize("url", ["embedded", *BROKERS])
+def test_a_broker_that_workers_can_ring_at_is_taken(url: str) -> None:
+    assert Settings(broker_url=url).broker_url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["amqp://u:x1y2z3@h", "memory://", "unix:///x1y2z3", "x1y2z3", "redis://h:x1y2z3", "redis://h/x1y2z3"]
+)
+def test_any_other_broker_is_refused_in_a_sentence_without_its_password(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLONEPIPE_BROKER_URL", url)
+    settings.cache_clear()
+    with pytest.raises(SetupError, match="CLONEPIPE_BROKER_URL: it") as refused:
+        settings()
+    assert "x1y2z3" not in refused.value.message
 
 
 def test_keys_do_not_show_when_settings_are_printed() -> None:

@@ -1,13 +1,13 @@
 """Put the stretches of a file together, in order, and measure what comes out; the gain depends on that."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from worker.audio.scratch import Mono, Scratch
+from worker.audio.scratch import Mono
 from worker.audio.sound import Sound, SoundMeter
 
 FADE_S: Final = 0.01  # where a cut goes through sound
@@ -35,15 +35,21 @@ class Stretch:
         return self.end - self.start
 
 
-def compose(stretches: Sequence[Stretch], target: Scratch, *, report: Callable[[float], None]) -> Sound:
-    """Append all stretches to `target` and measure the whole."""
-    frames = sum(stretch.frames for stretch in stretches)
-    meter = SoundMeter(target.rate_hz)
+def composed(stretches: Sequence[Stretch], rate_hz: int, report: Callable[[float], None]) -> Iterator[Mono]:
+    """Yield the sound of all stretches in order, shape (1, frames); it can be gone through as often as is wanted."""
+    total, done = sum(stretch.frames for stretch in stretches), 0
     for stretch in stretches:
-        for block in _faded(stretch, round(FADE_S * target.rate_hz)):
-            target.append(block)
-            meter.add(block)
-            report(target.frames / max(frames, 1))
+        for block in _faded(stretch, round(FADE_S * rate_hz)):
+            yield block
+            done += block.shape[1]
+            report(done / total)
+
+
+def measured(blocks: Iterable[Mono], rate_hz: int) -> Sound:
+    """Return what is measured of a sound at its own rate."""
+    meter = SoundMeter(rate_hz)
+    for block in blocks:
+        meter.add(block)
     return meter.result()
 
 

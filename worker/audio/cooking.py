@@ -4,20 +4,22 @@ The same recordings and the same recipe give the same bytes.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from worker.audio.capture import Capture, capture
-from worker.audio.composition import Blocks, Stretch, compose
+from worker.audio.composition import Blocks, Stretch, composed
 from worker.audio.decibels import db_to_amplitude
 from worker.audio.decoder import Decoder
 from worker.audio.downmix import Mix
 from worker.audio.encode import Container, encode
 from worker.audio.peaks import PeakMeter, Peaks
 from worker.audio.recipe import Cut, Recipe
-from worker.audio.scratch import Mono, Scratch
+from worker.audio.scratch import Mono
 from worker.audio.tracks import Span
 from worker.audio.treatment import denoiser
 from worker.audio.wire import DecodeLimits
@@ -97,20 +99,18 @@ def stretches(cuts: Sequence[Cut], ingredients: Sequence[Ingredient]) -> list[St
     return found
 
 
-def write(composed: Scratch, path: Path, *, container: Container, gain_db: float, report: Report) -> Peaks:
-    """Raise and encode what was composed; return its outline."""
+def write(blocks: Iterable[Mono], path: Path, *, container: Container, rate_hz: int, gain_db: float) -> Peaks:
+    """Raise and encode a sound; return its outline."""
     peaks = PeakMeter(1)
 
     def raised() -> Iterator[Mono]:
-        gain, done = db_to_amplitude(gain_db), 0
-        for block in composed.blocks():
-            block *= gain
-            peaks.add(block)
-            yield block
-            done += block.shape[1]
-            report(done / composed.frames)
+        gain = np.float32(db_to_amplitude(gain_db))
+        for block in blocks:
+            louder = block * gain
+            peaks.add(louder)
+            yield louder
 
-    encode(raised(), path, container=container, rate_hz=composed.rate_hz)
+    encode(raised(), path, container=container, rate_hz=rate_hz)
     return peaks.peaks()
 
 
@@ -147,10 +147,9 @@ def cook(
                 signal = denoiser(part.denoise, part.cap_db, found.scratch)
             places = tuple(found.place(span) for span in spans)
             ingredients.append(Ingredient(found, spans, signal, places, part.gain_db))
-        composed = held.enter_context(Scratch(folder / "composed.f32", recipe.rate_hz))
-        compose(stretches(recipe.cuts, ingredients), composed, report=_ignored)
+        blocks = composed(stretches(recipe.cuts, ingredients), recipe.rate_hz, _ignored)
         path = folder / f"cooked.{recipe.container}"
-        write(composed, path, container=recipe.container, gain_db=recipe.gain_db, report=_ignored)
+        write(blocks, path, container=recipe.container, rate_hz=recipe.rate_hz, gain_db=recipe.gain_db)
     return path
 
 

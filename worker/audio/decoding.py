@@ -2,7 +2,8 @@
 
 The bytes are a stranger's. They are read from a file object, so nothing here can open a path or an address; formats
 that point at other files (playlists, concat, SDP) and decoders for pictures are not on the lists. The header is never
-believed: what counts is what was decoded. Must not import anything of ours but the wire and the assembly.
+believed: what counts is what was decoded. Must not import anything of ours but the wire, the assembly and the
+completeness.
 """
 
 import math
@@ -19,6 +20,7 @@ from av.container import InputContainer
 from av.stream import Discard
 
 from worker.audio.assembly import Assembler, Samples
+from worker.audio.completeness import cut_off
 from worker.audio.wire import (
     MAX_CHANNELS,
     MAX_RATE_HZ,
@@ -35,7 +37,6 @@ MAX_AMPLITUDE: Final = 8.0  # beyond this a float file is damaged, not loud
 TRUNCATED_SHARE: Final = 0.95  # fewer of the claimed seconds than this is a truncated file
 
 FORMATS: Final = "wav,w64,aiff,caf,au,flac,mp3,ogg,mov,matroska,aac,asf"
-UNKNOWN_RIFF_BYTES: Final = 0x7FFFF000  # recorders that stream announce this much or more (SoX, FFmpeg, 2026-11)
 ESTIMATED_DURATION: Final = frozenset({"aac"})  # no header: FFmpeg guesses from the first frames' bit rate
 CODECS: Final = ",".join(
     [
@@ -81,7 +82,7 @@ class _Decoding:
 
     def run(self, source: BinaryIO) -> None:
         write_json(self._sink_fd, FrameKind.STARTED, {"pid": os.getpid()})
-        missing_bytes = _missing_riff_bytes(source)
+        cut = cut_off(source)
         with _open(source) as container:
             stream = _first_audio(container)
             assembler: Assembler | None = None
@@ -97,8 +98,8 @@ class _Decoding:
             for block in assembler.finish():
                 self._emit(block)
             self._warnings += assembler.warnings
-        if missing_bytes:
-            self._warnings.append(f"truncated: {missing_bytes} bytes are missing at the end")
+        if cut is not None:
+            self._warnings.append(f"truncated: {cut}")
         self._finish()
 
     def fail(self, code: str, reason: str) -> None:
@@ -166,18 +167,9 @@ def _open(source: BinaryIO) -> InputContainer:
     try:
         return av.open(source, mode="r", options=options, metadata_errors="replace", buffer_size=256 * 1024)
     except av.error.FFmpegError as error:
-        raise Refused(ErrorCode.UNREADABLE, "its content is none of the sound formats read here") from error
-
-
-def _missing_riff_bytes(source: BinaryIO) -> int:
-    """Return how many bytes a RIFF file announces and does not have; FFmpeg lets such a file pass for a shorter one."""
-    head = source.read(8)
-    held = source.seek(0, os.SEEK_END)
-    source.seek(0)
-    if len(head) < 8 or head[:4] != b"RIFF":
-        return 0
-    announced = int.from_bytes(head[4:], "little") + 8
-    return announced - held if held < announced < UNKNOWN_RIFF_BYTES else 0
+        raise Refused(
+            ErrorCode.UNREADABLE, "it is damaged: it begins like a sound file, but what follows cannot be read"
+        ) from error
 
 
 def _first_audio(container: InputContainer) -> AudioStream:

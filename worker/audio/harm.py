@@ -63,7 +63,7 @@ def judge(before: Tracks, after: Tracks, voice_kept: float | None) -> Judgement:
     gain_db = None if losses is None else losses[0] - losses[1]
     reason = _objection(losses, lost, voice_kept, _least_voice_kept(before))
     if reason is None:
-        kept = f"Noise was removed: the voice stands {gain_db:.0f} dB higher above it than before."
+        kept = f"Noise was removed: in the quiet moments it is {gain_db:.0f} dB lower than before."
         return Judgement(True, kept, gain_db, -lost, voice_kept)
     return Judgement(False, f"{reason}, so it is sent as it was recorded.", gain_db, -lost, voice_kept)
 

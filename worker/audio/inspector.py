@@ -14,7 +14,7 @@ from worker.audio.downmix import candidates, choose, mix_of, row_of
 from worker.audio.inspection import Examination, Inspection
 from worker.audio.measures import measure
 from worker.audio.progress import Advance, Progress, fraction_of
-from worker.audio.refusal import refuse_useless, with_findings
+from worker.audio.refusal import refusal_of, with_findings
 from worker.audio.snr import local_snr_db
 from worker.audio.sound import SoundMeter
 from worker.audio.stream import DecodedStream
@@ -22,16 +22,28 @@ from worker.audio.surveyor import Analysis, Surveyor
 from worker.audio.voices import VoiceMeter
 from worker.audio.wire import DecodeLimits, StreamInfo
 
-PIECE_FRAMES: Final = 32_768  # with its copies this stays in the cache; smaller ones cost calls: 0.88 against 0.96 s for 60 s
+PIECE_FRAMES: Final = 32_768  # small enough for the cache, and large enough for its calls to cost little
 
 
 def inspect(decoder: Decoder, path: Path, *, filename: str, limits: DecodeLimits, progress: Progress) -> Examination:
-    """Decode a recording once and measure it; memory grows with its length by 4.3 kB a second only.
-
-    `progress` gets fractions from 0 to 1; what it raises goes through, after the child has been ended.
+    """Measure a recording that a voice can be cloned from.
 
     Raises: AudioUnreadable, AudioTooShort, AudioTooLong, AudioTooNoisy, AudioClipped, NoSpeech, DecoderLost,
         SourceMissing.
+    """
+    found = listen(decoder, path, filename=filename, limits=limits, progress=progress)
+    refusal = refusal_of(found, filename)
+    if refusal is not None:
+        raise refusal
+    return found
+
+
+def listen(decoder: Decoder, path: Path, *, filename: str, limits: DecodeLimits, progress: Progress) -> Examination:
+    """Decode a recording once and measure it, useless or not; memory grows by 4.3 kB for each second of it.
+
+    `progress` gets fractions from 0 to 1; what it raises goes through, after the child has been ended.
+
+    Raises: AudioUnreadable, AudioTooLong, DecoderLost, SourceMissing.
     """
     advance = Advance(progress)
     advance.report(0.0)
@@ -47,7 +59,6 @@ def inspect(decoder: Decoder, path: Path, *, filename: str, limits: DecodeLimits
     while not isinstance(found, Examination):  # at most twice: with the row given there is no other
         with decoder.decode(path, filename=filename, limits=limits) as stream:
             found = _measure(stream, advance, row=found)
-    refuse_useless(found, filename)
     advance.report(1.0)
     return found
 

@@ -15,7 +15,7 @@ from worker.audio.phrases import phrases, shortened_pauses, trim
 from worker.audio.recipe import Cut
 from worker.audio.segments import Segment, pick, ranked
 from worker.audio.tracks import Span
-from worker.audio.verdicts import CHECKS
+from worker.audio.verdicts import CHECKS, Verdict
 
 MAX_RATE_HZ: Final = 48_000  # no vendor gains from more; a lower rate is never raised
 ONE_STRETCH_S: Final = 30.0  # an engine that wants no more than this wants it in one piece
@@ -107,9 +107,15 @@ def _one_stretch(examinations: Sequence[Examination], target: Target, best_s: fl
     if not found:
         return None
     _score, number, segment = max(found, key=lambda entry: entry[:2])
-    if segment.span.duration_s < (target.least_s or 0.0):
+    span = _inside(segment.span, examinations[-number])
+    if span.duration_s < (target.least_s or 0.0):
         return None
-    return Cut(-number, segment.span)
+    return Cut(-number, span)
+
+
+def _inside(span: Span, each: Examination) -> Span:
+    """Return a stretch up to the end of the recording, which may lie in the middle of the last window of its tracks."""
+    return Span(span.start_s, min(span.end_s, each.inspection.duration_s))
 
 
 def _worth(each: Examination) -> float:
@@ -130,7 +136,8 @@ def _best(examinations: Sequence[Examination], total_s: float) -> list[Cut]:
     cuts: list[Cut] = []
     left_s = total_s
     for _score, number, segment in segments:
-        for span in shortened_pauses(examinations[-number].tracks, segment.span):
+        each = examinations[-number]
+        for span in shortened_pauses(each.tracks, _inside(segment.span, each)):
             kept = Span(span.start_s, min(span.end_s, span.start_s + left_s))
             if kept.duration_s >= SHORTEST_S or (kept == span and kept.duration_s > 0):
                 cuts.append(Cut(-number, kept))
@@ -140,10 +147,19 @@ def _best(examinations: Sequence[Examination], total_s: float) -> list[Cut]:
 
 def _all_of(number: int, each: Examination, *, trims: bool) -> list[Cut]:
     whole = Span(0.0, each.inspection.duration_s)
+    if _is_partly_useless(each) and (good := _best([each], float("inf"))):
+        return [Cut(number, cut.span) for cut in sorted(good, key=lambda cut: cut.span.start_s)]
     if not trims:
         return [Cut(number, whole)]
     kept = trim(each.tracks, whole.duration_s)
     return [Cut(number, span) for span in shortened_pauses(each.tracks, kept)]
+
+
+def _is_partly_useless(each: Examination) -> bool:
+    """Whether a recording was let pass for the sake of its good stretches only, as its owner was told."""
+    findings = each.inspection.findings
+    warned = [finding for finding in findings if finding.verdict is Verdict.WARN]
+    return any(CHECKS[finding.name].judge(finding.value).verdict is Verdict.REFUSE for finding in warned)
 
 
 def _by_recording(cuts: Sequence[Cut], recordings: int) -> list[list[Cut]]:

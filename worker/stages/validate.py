@@ -4,7 +4,7 @@ One that is not good ends the job, but only when all have been looked at: whoeve
 recording at once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
@@ -13,6 +13,7 @@ from shared.db.models import Clone, Json, Sample
 from shared.errors import AudioError
 from shared.states import Stage
 from worker.audio.inspection import Inspection
+from worker.audio.refusal import refusal_of
 from worker.audio.verdicts import Verdict
 from worker.endings import Advance, Ending
 from worker.stages.examinations import examine
@@ -32,23 +33,34 @@ def validate(task: Task) -> Ending:
     for recording in task.recordings:
         progress = task.part(done_bytes / total_bytes, recording.size_bytes / total_bytes)
         try:
-            inspections[recording.id] = examine(task, recording, progress).inspection
+            found = examine(task, recording, progress)
         except AudioError as error:
             refusals.append((recording, error))
+        else:
+            inspections[recording.id] = found.inspection
+            refusal = refusal_of(found, recording.filename)
+            if refusal is not None:
+                refusals.append((recording, refusal))
         done_bytes += recording.size_bytes
     if refusals:
+        with task.transaction() as session:  # the report shows what was measured of a recording that is no use
+            _save(session, inspections)
         raise _all_in_one(refusals)
     warnings = _warnings(task.recordings, inspections)
 
     def save(session: Session) -> None:
-        for sample_id, inspection in inspections.items():
-            peaks = inspection.peaks.to_json() if inspection.peaks else None
-            session.execute(
-                update(Sample).where(Sample.id == sample_id).values(inspection=inspection.to_json(), peaks=peaks)
-            )
+        _save(session, inspections)
         session.execute(update(Clone).where(Clone.id == task.claim.clone_id).values(warnings=warnings))
 
     return Advance(Stage.PREPARE, save)
+
+
+def _save(session: Session, inspections: Mapping[str, Inspection]) -> None:
+    for sample_id, inspection in inspections.items():
+        peaks = inspection.peaks.to_json() if inspection.peaks else None
+        session.execute(
+            update(Sample).where(Sample.id == sample_id).values(inspection=inspection.to_json(), peaks=peaks)
+        )
 
 
 def _all_in_one(refusals: Sequence[tuple[Recording, AudioError]]) -> AudioError:

@@ -209,6 +209,12 @@ def test_the_quota_is_429_with_counts_before_and_after_the_body(make_door: Calla
     answer = door.post(("b.flac", SPEECH), name="B")
     assert (answer.status_code, answer.json()["code"]) == (429, "VOICE_CLONE_LIMIT_EXCEEDED")
     assert answer.json()["details"] == {"current_count": 1, "max_allowed": 1}
+    assert "retry-after" not in answer.headers
+    [listed] = door.client.get("/api/v2/voice-clones").json()["data"]["voiceClones"]
+    door.client.delete(f"/api/v2/voice-clones/{listed['voiceId']}")
+    later = door.post(("b.flac", SPEECH), name="B")
+    assert (later.status_code, later.headers["retry-after"]) == (429, "5")
+    assert "being erased" in later.json()["message"]
 
 
 @pytest.mark.parametrize(

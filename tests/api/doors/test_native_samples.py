@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from shared.db.models import Sample
+from shared.db.models import Clone, Sample
 from tests.api.doors.conftest import SPEECH, Door
 from tests.api.doors.made import PREPARED, prepare
 
@@ -147,6 +147,16 @@ def test_a_prepared_version_that_is_not_made_yet_is_404_and_says_why(uploaded: U
         assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
         assert "'prepare'" in answer.json()["message"]
     assert uploaded.audio("finished").json()["code"] == "INVALID_FIELD"
+
+
+def test_of_a_clone_that_failed_nothing_is_promised(uploaded: Uploaded) -> None:
+    with uploaded.door.services.database.write() as session:
+        session.execute(update(Clone).values(status="failed", error_code="NO_SPEECH", error_message="No speech."))
+    for answer in (uploaded.audio("prepared"), uploaded.peaks("prepared"), uploaded.peaks()):
+        assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
+        assert "The clone failed" in answer.json()["message"]
+        assert "there will be none" in answer.json()["message"]
+        assert " yet" not in answer.json()["message"]
 
 
 SIZE = len(SPEECH)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from shared.errors import AudioError
 from tests.worker.audio.signals import Samples, write
 from worker.audio.decoder import Decoder
 from worker.audio.inspection import Examination
@@ -39,6 +40,13 @@ class Studio:
 
     def inspect(self, path: Path, progress: Callable[[float], None] = nobody) -> Examination:
         return inspect(self.decoder, path, filename=path.name, limits=self.limits, progress=progress)
+
+    def attempt(self, path: Path) -> Examination | AudioError:
+        """Inspect, and return the error where the recording is refused."""
+        try:
+            return self.inspect(path)
+        except AudioError as error:
+            return error
 
     def examine(self, sound: Samples, rate_hz: int) -> Examination:
         """Inspect a sound as a float WAV file named voice.wav."""

@@ -53,7 +53,7 @@ def test_what_lies_deep_under_the_speech_is_none_however_quiet_the_room() -> Non
 
 def test_no_windows_have_no_speech() -> None:
     assert likely_speech(np.zeros(0, np.float32)).shape == (0,)
-    assert fill(*[np.zeros(0, np.float32)] * 2, np.zeros(0, bool)).shape == (0,)
+    assert fill(np.zeros(0, np.float32), np.zeros(0, np.float32), np.zeros(0, bool)).shape == (0,)
 
 
 def test_what_was_heard_stays_as_it_was_heard() -> None:

@@ -27,7 +27,7 @@ def test_less_noise_behind_the_same_voice_is_kept() -> None:
     assert found.snr_gain_db == pytest.approx(12.0, abs=0.01)
     assert found.speech_share_change == 0.0
     assert found.voice_kept == 0.97
-    assert found.reason == "Noise was removed: the voice stands 12 dB higher above it than before."
+    assert found.reason == "Noise was removed: in the quiet moments it is 12 dB lower than before."
 
 
 def test_too_little_gain_is_not_worth_it() -> None:

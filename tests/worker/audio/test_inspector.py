@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +27,9 @@ from tests.worker.audio.signals import (
     white_noise,
     write,
 )
-from tests.worker.audio.studio import Studio, joined
+from tests.worker.audio.studio import Studio, joined, nobody
 from worker.audio.decoder import Decoder
+from worker.audio.inspector import listen
 from worker.audio.stream import DecodedStream
 from worker.audio.tracks import WINDOW_S
 
@@ -51,7 +51,6 @@ def test_known_speech_has_known_measures(studio: Studio) -> None:
     assert measures.speech_share > 0.8
     assert measures.missing_share == 0.0
     assert found.warnings == ()
-    assert [each.name for each in found.findings if each.verdict == "refuse"] == []
 
 
 @pytest.mark.parametrize("snr_db", [10.0, 15.0, 20.0])
@@ -74,8 +73,7 @@ def test_stereo_is_measured_as_the_mono_it_becomes(studio: Studio) -> None:
     speech, rate_hz = clean_speech()
     mono = studio.examine(speech, rate_hz).inspection
     stereo = studio.examine(np.concatenate((speech, speech)), rate_hz).inspection
-    assert stereo.channels == 2
-    assert stereo.mix.channel is None
+    assert (stereo.channels, stereo.mix.channel) == (2, None)
     assert stereo.measures.loudness_lufs == pytest.approx(mono.measures.loudness_lufs, abs=0.01)
     assert stereo.measures.snr_db == pytest.approx(mono.measures.snr_db, abs=0.1)
     assert stereo.warnings == ()
@@ -105,10 +103,10 @@ class _Counted:
 
 
 @pytest.fixture
-def decodings(decoder: Decoder, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Counted]:
+def decodings(decoder: Decoder, monkeypatch: pytest.MonkeyPatch) -> _Counted:
     counted = _Counted(decoder)
     monkeypatch.setattr(decoder, "decode", counted)
-    yield counted
+    return counted
 
 
 def test_a_recording_whose_beginning_chose_another_side_is_gone_through_again(
@@ -181,6 +179,12 @@ def test_an_offset_is_measured_and_counts_for_nothing(studio: Studio, offset: fl
 def test_what_is_no_voice_is_refused(studio: Studio, sound: Samples) -> None:
     with pytest.raises((NoSpeech, AudioTooNoisy), match=r"voice\.wav"):
         studio.examine(sound.astype(np.float32), 16_000)
+
+
+def test_what_is_refused_can_be_listened_to_all_the_same(studio: Studio) -> None:
+    path = write(studio.folder / "voice.wav", white_noise(4.0, 16_000), 16_000)
+    found = listen(studio.decoder, path, filename="voice.wav", limits=studio.limits, progress=nobody)
+    assert (found.inspection.verdict, found.inspection.duration_s) == ("refuse", 4.0)
 
 
 def test_too_long_is_refused(studio: Studio) -> None:

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from dataclasses import fields
 
 import numpy as np
@@ -106,7 +107,7 @@ def test_measures_survive_being_stored() -> None:
         Measures.from_json(stored)
 
 
-SOUNDS = {
+SOUNDS: dict[str, Callable[[int], Samples]] = {
     "silence": lambda frames: np.zeros((1, frames), np.float32),
     "constant": lambda frames: np.ones((1, frames), np.float32),
     "square": lambda frames: np.sign(np.sin(np.arange(frames) / 9 + 0.1))[None].astype(np.float32),

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.worker.audio.signals import Samples, clean_speech, in_noise, motor, music, silence, spoken, tone, white_noise
+from worker.audio import rota
 from worker.audio import speech as room
 from worker.audio.speaking import Speaking, speaking
 from worker.audio.surveyor import Analysis, Surveyor, survey
@@ -63,13 +64,6 @@ def test_digital_silence_is_nothing() -> None:
     assert not tracks.spoken.any()
 
 
-@pytest.mark.parametrize("after_s", [599.0, 601.0])
-def test_of_a_long_recording_a_third_is_heard_after_ten_minutes(after_s: float) -> None:
-    assert room._is_heard(round(after_s / WINDOW_S))
-    heard = [room._is_heard(round((600.0 + second) / WINDOW_S)) for second in range(600)]
-    assert sum(heard) == pytest.approx(200, abs=12)
-
-
 @ONLY_WITH_MODEL
 def test_what_was_not_heard_is_judged_by_the_level_that_told_speech_elsewhere(
     monkeypatch: pytest.MonkeyPatch,
@@ -77,7 +71,7 @@ def test_what_was_not_heard_is_judged_by_the_level_that_told_speech_elsewhere(
     speech, rate_hz = clean_speech()
     sound = in_noise(np.tile(np.concatenate((silence(1.0, rate_hz), speech), axis=1), 12), 25.0)
     whole = tracks_of(sound, rate_hz)
-    monkeypatch.setattr(room, "_is_heard", lambda window: window // 200 % 3 == 0)
+    monkeypatch.setattr(rota, "is_heard", lambda moment_s: moment_s // 6.4 % 3 == 0)
     partly = tracks_of(sound, rate_hz)
     assert 0.25 < partly.listened.mean() < 0.45
     assert (partly.spoken == whole.spoken).mean() > 0.85

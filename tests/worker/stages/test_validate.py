@@ -226,3 +226,18 @@ def test_two_bad_recordings_are_told_in_the_singular(verdict: Callable[..., Clon
     assert view.error_message.endswith(
         "1 more recording cannot be used either: b.wav has 0.40 s of sound; at least 1 s is needed."
     )
+
+
+def test_what_was_measured_of_a_useless_recording_is_kept_for_the_report(workshop: Workshop, send: Send) -> None:
+    clone_id, job_id = send(workshop, {"band.wav": wav_bytes(music(6.0, RATE_HZ), RATE_HZ), "anna.wav": speech_wav()})
+    workshop.work(job_id)
+    assert workshop.view(clone_id).error_code == "NO_SPEECH"
+    with workshop.bench.services.database.read() as session:
+        rows = session.execute(
+            select(Sample.filename, Sample.inspection, Sample.peaks).where(Sample.clone_id == clone_id)
+        ).all()
+    verdicts = {
+        row.filename: {finding["verdict"] for finding in row.inspection["findings"]} for row in rows if row.peaks
+    }
+    assert "refuse" in verdicts["band.wav"]
+    assert "refuse" not in verdicts["anna.wav"]
