@@ -10,6 +10,7 @@ from starlette.responses import Response
 from api import docs, health
 from api.doors import native, native_check, native_samples, native_sent
 from api.envelope import refusal
+from api.framing import Framing
 from api.head import HeadRequests
 from api.intake.buffers import BufferPool
 from api.intake.checking import CheckRoom
@@ -43,6 +44,7 @@ def create_app(services: Services, doorbell: BackgroundBell) -> FastAPI:
     docs.describe(app)
     app.router.routes.extend([*health.ROUTES, *docs.ROUTES])
     app.add_middleware(HeadRequests)
+    app.add_middleware(Framing)
     app.add_middleware(BodyWatch)
     app.add_middleware(RateLimitHeaders)
     app.add_middleware(RequestIds)

@@ -2,7 +2,7 @@
 
 import typer
 
-from api.commands import administration, check, clone, demo, serving
+from api.commands import administration, check, clone, demo, doctor, serving
 from shared.errors import ServiceError, SetupError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command("demo")(demo.demo)
 app.command("clone")(clone.clone)
 app.command("check")(check.check)
 app.command("status")(clone.status)
+app.command("doctor")(doctor.doctor)
 app.add_typer(administration.accounts, name="accounts")
 app.add_typer(administration.keys, name="keys")
 

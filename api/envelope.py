@@ -9,7 +9,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from api.intake.draining import DrainingResponse
-from shared.errors import MethodNotAllowed, RangeNotSatisfiable, ServiceError, Unauthorized
+from shared.errors import (
+    ContentEncodingUnsupported,
+    MethodNotAllowed,
+    RangeNotSatisfiable,
+    ServiceError,
+    Unauthorized,
+)
 
 VERSION: Final = "2.0"
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
@@ -63,6 +69,8 @@ def _headers(error: ServiceError) -> dict[str, str]:
         return {"www-authenticate": 'Bearer realm="clonepipe"'}
     if isinstance(error, MethodNotAllowed):
         return {"allow": ", ".join(error.details.get("allowed", ()))}
+    if isinstance(error, ContentEncodingUnsupported):
+        return {"accept-encoding": "identity"}
     if isinstance(error, RangeNotSatisfiable):
         return {"content-range": f"bytes */{error.details['size_bytes']}"}
     if "retry_after_s" in error.details:

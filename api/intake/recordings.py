@@ -17,7 +17,7 @@ from api.intake.form import FormEvent, PartBegan, PartData, PartEnded, form_even
 from api.intake.pace import PacedStream
 from api.intake.writer import RecordingWriter, StoredRecording, shown_mb
 from shared import log
-from shared.errors import FileTooLarge, InvalidField, ServiceError, TooManyFiles
+from shared.errors import FileTooLarge, InvalidField, MissingField, ServiceError, TooManyFiles
 from shared.settings import MIB
 from shared.storage.protocol import Storage
 
@@ -75,8 +75,8 @@ async def receive_form(
     """Receive a body; `key_for` names the object of the n-th file, `on_field` may refuse a text field as it completes.
 
     `owner` is whose share of the buffers is used.
-    Raises: MalformedBody, InvalidField, TooManyFiles, FileTooLarge, InvalidFileFormat, EmptyFile, UploadTimeout,
-        StorageUnavailable; what `on_field` and `stream` raise.
+    Raises: MalformedBody, InvalidField, MissingField, TooManyFiles, FileTooLarge, InvalidFileFormat, EmptyFile,
+        UploadTimeout, StorageUnavailable; what `on_field` and `stream` raise.
     """
     if content_length is not None and content_length > limits.max_body_bytes:
         raise _body_too_large(content_length, limits)
@@ -99,6 +99,12 @@ async def receive_form(
         with anyio.CancelScope(shield=True):
             await receiver.abandon()
         raise
+    if receiver.is_nothing_chosen and not receiver.recordings:
+        raise MissingField(
+            f"No file was chosen: '{file_field}' came without a file name and without bytes. Choose one or more "
+            "recordings of the voice.",
+            field=file_field,
+        )
     fields = {name: tuple(values) for name, values in receiver.fields.items()}
     return ReceivedForm(fields, tuple(receiver.recordings), storage, buffers)
 
@@ -128,6 +134,7 @@ class _Receiver:
     file_count: int = 0
     field_count: int = 0
     is_unnamed: bool = False
+    is_nothing_chosen: bool = False
     part: _Text | RecordingWriter | None = None
 
     async def take(self, event: FormEvent) -> None:
@@ -196,6 +203,7 @@ class _Receiver:
     async def _end_file(self, recording: RecordingWriter) -> None:
         if recording.received_bytes == 0 and self.is_unnamed:
             self.file_count -= 1  # what browsers send for a file input that was left empty
+            self.is_nothing_chosen = True
             return
         self.recordings.append(await recording.finish())
 

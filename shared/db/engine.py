@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -26,8 +26,8 @@ class Database:
     """An open database: hands out sessions whose transaction ends with the block."""
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        self.url = make_url(url)
-        self.engine = _open(url, pool_size)
+        self.url = parse_url(url)
+        self.engine = _open(self.url, pool_size)
         self._writing = self.engine.execution_options(**{_WRITING: True})
 
     @contextmanager
@@ -62,8 +62,15 @@ def named_errors() -> Iterator[None]:
         raise
 
 
-def _open(url: str, pool_size: int) -> Engine:
-    parsed = make_url(url)
+def parse_url(url: str) -> URL:
+    """Return a database's URL in its parts. Raises: SetupError: when it is none; what it holds is not shown."""
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        raise SetupError("CLONEPIPE_DATABASE_URL is no URL; use sqlite:///… or postgresql+psycopg://….") from None
+
+
+def _open(parsed: URL, pool_size: int) -> Engine:
     match parsed.get_backend_name():
         case "sqlite":
             if not parsed.database or parsed.database == ":memory:":

@@ -18,6 +18,7 @@
     │   ├── IdempotencyInFlight       IDEMPOTENCY_IN_FLIGHT         409
     │   ├── IdempotentCloneDeleted    IDEMPOTENT_CLONE_DELETED      410
     │   ├── FileTooLarge              FILE_TOO_LARGE                413
+    │   ├── ContentEncodingUnsupported  CONTENT_ENCODING_UNSUPPORTED  415
     │   ├── RangeNotSatisfiable       RANGE_NOT_SATISFIABLE         416
     │   ├── IdempotencyKeyReused      IDEMPOTENCY_KEY_REUSED        422
     │   ├── RateLimited               RATE_LIMIT_EXCEEDED           429
@@ -69,6 +70,7 @@ from shared.errors.audio import (
 from shared.errors.request import (
     CloneLimitExceeded,
     CloneNotFound,
+    ContentEncodingUnsupported,
     DuplicateFile,
     EmptyFile,
     FileTooLarge,
@@ -130,6 +132,7 @@ __all__ = [
     "ClaimLost",
     "CloneLimitExceeded",
     "CloneNotFound",
+    "ContentEncodingUnsupported",
     "DatabaseUnavailable",
     "DecoderLost",
     "DuplicateFile",

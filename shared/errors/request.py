@@ -22,7 +22,7 @@ class InvalidField(RequestError):
 
 
 class MalformedBody(RequestError):
-    """The body is not well-formed multipart/form-data."""
+    """The body is not what the operation takes: well-formed multipart/form-data, or to change a clone JSON."""
 
     code = "MALFORMED_BODY"
 
@@ -91,6 +91,12 @@ class UploadTimeout(RequestError):
     """The upload stalled or was slower than the minimum rate; send it again."""
 
     code, status = "UPLOAD_TIMEOUT", 408
+
+
+class ContentEncodingUnsupported(RequestError):
+    """The request's body is compressed or encoded; send its bytes as they are."""
+
+    code, status = "CONTENT_ENCODING_UNSUPPORTED", 415
 
 
 class RangeNotSatisfiable(RequestError):

@@ -48,7 +48,7 @@ def test_the_readmes_quickstart_works_when_pasted(stack: Stack) -> None:
 def test_clone_waits_until_ready_and_shows_what_was_done(stack: Stack) -> None:
     done = clonepipe("clone", CLEAN_SPEECH, "--name", "Anna", "--wait", **at(stack))
     assert done.returncode == 0, done.stderr
-    for word in ("ready (100 %)", "sandbox/default", "What was done to the sound", "no voice is trained"):
+    for word in ("ready (100 %)", "sandbox/default", "What was made of them", "no voice is trained"):
         assert word in done.stdout
     assert "ready 100 %" in done.stderr
     assert "\x1b[" not in done.stdout + done.stderr, "no bars and no colours where there is no terminal"
@@ -113,7 +113,7 @@ def test_the_demo_ends_ready() -> None:
     done = clonepipe("demo")
     assert done.returncode == 0, done.stderr
     assert "ready (100 %)" in done.stdout
-    assert "gate" in done.stdout
+    assert "mask" in done.stdout or "gate" in done.stdout  # the gate where RNNoise has no wheel
 
 
 def test_a_busy_port_is_said_at_once(stack: Stack, tmp_path: Path) -> None:

@@ -203,6 +203,23 @@ def test_a_format_refusal_has_buenas_details(door: Door) -> None:
     assert body["details"]["supported_formats"][:4] == ["wav", "mp3", "m4a", "flac"]
 
 
+def test_a_file_input_that_was_left_empty_is_said_to_be_so(door: Door) -> None:
+    body = (
+        b'--x\r\ncontent-disposition: form-data; name="name"\r\n\r\nA\r\n'
+        b'--x\r\ncontent-disposition: form-data; name="files"; filename=""\r\n\r\n\r\n--x--\r\n'
+    )
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    answer = door.client.post("/api/v2/voice-clones", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "MISSING_FIELD")
+    assert answer.json()["message"].startswith("No file was chosen: 'files' came without a file name")
+    assert nothing_is_left(door)
+
+
+def test_a_packed_form_is_415(door: Door) -> None:
+    answer = door.client.post("/api/v2/voice-clones", content=b"x", headers={"content-encoding": "gzip"})
+    assert (answer.status_code, answer.json()["code"]) == (415, "CONTENT_ENCODING_UNSUPPORTED")
+
+
 def test_the_quota_is_429_with_counts_before_and_after_the_body(make_door: Callable[..., Door]) -> None:
     door = make_door(max_clones_per_user=1)
     door.create()
