@@ -33,9 +33,9 @@ def stack(profile: Profile) -> Iterator[Stack]:
 def long_speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Speech with noise, long enough that `prepare` can be caught in the act."""
     speech, rate_hz = soundfile.read(CLEAN_SPEECH, dtype="float32")
-    noise = np.random.default_rng(1).normal(0, 0.02, len(speech) * 60).astype(np.float32)
+    noise = np.random.default_rng(1).normal(0, 0.02, len(speech) * 25).astype(np.float32)
     path = tmp_path_factory.mktemp("long") / "long_speech.flac"
-    soundfile.write(path, np.tile(speech, 60) * 0.5 + noise, rate_hz)
+    soundfile.write(path, np.tile(speech, 25) * 0.5 + noise, rate_hz)
     return path
 
 
