@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from shared.errors import AudioError
 from shared.vendors.protocol import Limits
-from worker.audio.inspection import Inspection
-from worker.audio.planning import ONE_STRETCH_S, STRETCH_SHARE
-from worker.audio.prepared import Prepared
+from worker.audio.choose.planning import ONE_STRETCH_S, STRETCH_SHARE
+from worker.audio.measure.inspection import Inspection
+from worker.audio.measure.verdicts import Verdict
 from worker.audio.tracks import Span
-from worker.audio.verdicts import Verdict
+from worker.audio.treat.prepared import Prepared
 from worker.stages.limits import least_s
 
 ENOUGH: Final = 0.95  # of what an engine makes best use of; the cuts of joined segments never meet it exactly

@@ -13,7 +13,7 @@ from shared.doorbell import Doorbell
 from shared.errors import BrokerUnavailable
 from shared.services import Services
 from shared.states import Queue
-from worker.audio.decoder import Decoder
+from worker.audio.files.decoder import Decoder
 from worker.heart import Heart
 
 _logger = log.get(__name__)

@@ -27,12 +27,12 @@ from shared.errors import AudioError, ServiceError
 from shared.vendors import engine_named
 from shared.vendors.protocol import Engine
 from worker.appraisal import Heard, appraise
-from worker.audio.decoder import Decoder
+from worker.audio.files.decoder import Decoder
+from worker.audio.files.wire import DecodeLimits
 from worker.audio.inspector import listen
 from worker.audio.preparation import Prepared, Source, Wish, prepare
 from worker.audio.progress import Advance, Progress
 from worker.audio.refusal import refusal_of
-from worker.audio.wire import DecodeLimits
 from worker.stages.limits import target_of
 
 INSPECTED: Final = 0.7  # of the way, when all recordings have been looked at

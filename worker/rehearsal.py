@@ -13,7 +13,7 @@ import numpy as np
 
 from shared import log
 from shared.errors import AudioError
-from worker.audio.encode import encode
+from worker.audio.files.encode import encode
 from worker.audio.inspector import inspect
 from worker.bench import Bench
 from worker.stages.limits import decode_limits

@@ -25,7 +25,7 @@ from shared.services import Services
 from shared.states import Denoise, Trim, percent
 from shared.storage.protocol import put_file
 from shared.vendors.protocol import CloneOrder, Engine, Vendor
-from worker.audio.decoder import Decoder
+from worker.audio.files.decoder import Decoder
 from worker.bench import Bench
 from worker.heart import Hold
 

@@ -31,11 +31,11 @@ from tests.bench.service import UNLIMITED, Server, running, running_bare
 from tests.bench.upload import send
 from tests.stack import Stack, start
 from tests.worker.audio.signals import in_noise, spoken
-from worker.audio.decoder import Decoder
-from worker.audio.inspection import Examination
+from worker.audio.files.decoder import Decoder
+from worker.audio.files.wire import DecodeLimits
 from worker.audio.inspector import inspect
+from worker.audio.measure.inspection import Examination
 from worker.audio.preparation import Source, Target, Wish, prepare
-from worker.audio.wire import DecodeLimits
 
 ROUNDS = 10
 QUICK_ROUNDS = 4

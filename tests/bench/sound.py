@@ -24,7 +24,7 @@ import soundfile
 from tests.bench.rounds import ROUNDS, Reading, Subject, Table, compare, interleave
 from tests.bench.treatment import Passes, treat
 from tests.worker.audio.signals import in_noise, spoken
-from worker.audio.decoder import Decoder
+from worker.audio.files.decoder import Decoder
 
 RATE_HZ = 48_000
 MINUTE_S, SAMPLE_S, HOUR_S = 60, 10, 3_600

@@ -18,12 +18,12 @@ from typing import Self
 import psutil
 
 from tests.bench.machine import can_tell_peaks, peak_mb
-from worker.audio.decoder import Decoder
+from worker.audio.choose.planning import Target
+from worker.audio.files.decoder import Decoder
+from worker.audio.files.wire import DecodeLimits
 from worker.audio.inspector import inspect
-from worker.audio.planning import Target
 from worker.audio.preparation import prepare
-from worker.audio.prepared import Source, Wish
-from worker.audio.wire import DecodeLimits
+from worker.audio.treat.prepared import Source, Wish
 
 LIMITS = DecodeLimits(max_duration_s=4 * 3600.0, memory_bytes=768 * 1024 * 1024)
 TARGET = Target(container="flac")

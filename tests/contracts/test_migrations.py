@@ -15,7 +15,7 @@ from shared.db.engine import Database
 from shared.db.migrate import is_current, upgrade
 from shared.db.models import Base, IdempotencyKey, Job, Sample
 from tests.databases import KINDS, PostgresServer, sqlite_url
-from worker.audio.inspection import Inspection
+from worker.audio.measure.inspection import Inspection
 
 SCRIPTS = ScriptDirectory(str(Path(migrate.__file__).parent / "migrations"))
 REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()]

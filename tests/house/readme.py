@@ -17,7 +17,7 @@ from shared.errors import ServiceError
 from shared.settings import Settings
 from shared.vendors import ENGINES
 from shared.vendors.protocol import Range
-from worker.audio.verdicts import CHECKS
+from worker.audio.measure.verdicts import CHECKS
 
 README = Path(__file__).parents[2] / "README.md"
 _BLOCK = re.compile(r"(<!-- made from code: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -13,14 +13,14 @@ import numpy.typing as npt
 import soundfile
 
 from shared.errors import AudioError
-from worker.audio.decoder import Decoder
-from worker.audio.inspection import Examination
+from worker.audio.choose.planning import Target
+from worker.audio.files.decoder import Decoder
+from worker.audio.files.wire import DecodeLimits
 from worker.audio.inspector import inspect
-from worker.audio.planning import Target
+from worker.audio.measure.inspection import Examination
+from worker.audio.measure.verdicts import Verdict
 from worker.audio.preparation import prepare
-from worker.audio.prepared import Prepared, Source, Wish
-from worker.audio.verdicts import Verdict
-from worker.audio.wire import DecodeLimits
+from worker.audio.treat.prepared import Prepared, Source, Wish
 
 WHOLE: Final = Target(container="wav")  # an engine that takes everything
 TEN_SECONDS: Final = Target(container="wav", best_s=10.0, least_s=5.0, max_files=1)

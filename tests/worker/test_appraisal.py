@@ -7,12 +7,13 @@ from pathlib import Path
 from shared.errors import NoSpeech
 from shared.vendors.protocol import Limits, Range
 from worker.appraisal import Appraisal, Heard, appraise
-from worker.audio.downmix import Mix
-from worker.audio.inspection import Inspection
-from worker.audio.measures import Measures
-from worker.audio.prepared import Prepared
-from worker.audio.recipe import Cut, Part, Recipe
+from worker.audio.choose.planning import Cut
+from worker.audio.measure.downmix import Mix
+from worker.audio.measure.inspection import Inspection
+from worker.audio.measure.measures import Measures
 from worker.audio.tracks import Span
+from worker.audio.treat.prepared import Prepared
+from worker.audio.treat.recipe import Part, Recipe
 
 ENGINE = "acme/one"
 ANY = Limits(

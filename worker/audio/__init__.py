@@ -1,5 +1,6 @@
 """The sound room: recordings in, measures and prepared recordings out.
 
-Everything here is a function of files, numbers and limits that come in as values. It knows the error tree and
-nothing else of ours: no queue, no database, no storage, no vendor, no settings.
+Two doors, `inspector` and `preparation`; behind them what stands between bytes and samples (`files`), what is measured
+and judged (`measure`), which stretches are taken (`choose`), and what is done to them (`treat`). Everything is a
+function of files, numbers and limits that come in as values: no queue, no database, no storage, no vendor, no settings.
 """

@@ -3,7 +3,6 @@
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 FLOOR_DB: Final = -120.0  # below the noise of 16 bits (-98 dB) by enough to mean "nothing"
 _FLOOR_POWER: Final = 10 ** (FLOOR_DB / 10)
@@ -12,11 +11,6 @@ _FLOOR_POWER: Final = 10 ** (FLOOR_DB / 10)
 def power_to_db(power: float) -> float:
     """Return 10·log10(power), at least FLOOR_DB."""
     return float(10 * np.log10(max(power, _FLOOR_POWER)))
-
-
-def powers_to_db(powers: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return 10·log10 of each power, at least FLOOR_DB."""
-    return (10 * np.log10(np.maximum(powers, np.float32(_FLOOR_POWER)))).astype(np.float32)
 
 
 def amplitude_to_db(amplitude: float) -> float:

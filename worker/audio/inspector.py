@@ -9,18 +9,18 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from worker.audio.decoder import Decoder
-from worker.audio.downmix import candidates, choose, mix_of, row_of
-from worker.audio.inspection import Examination, Inspection
-from worker.audio.measures import measure
+from worker.audio.files.decoder import Decoder
+from worker.audio.files.stream import DecodedStream
+from worker.audio.files.wire import DecodeLimits, StreamInfo
+from worker.audio.measure.downmix import candidates, choose, mix_of, row_of
+from worker.audio.measure.inspection import Examination, Inspection
+from worker.audio.measure.measures import measure
+from worker.audio.measure.snr import local_snr_db
+from worker.audio.measure.sound import SoundMeter
+from worker.audio.measure.surveyor import Analysis, Surveyor
+from worker.audio.measure.voices import VoiceMeter
 from worker.audio.progress import Advance, Progress, fraction_of
 from worker.audio.refusal import refusal_of, with_findings
-from worker.audio.snr import local_snr_db
-from worker.audio.sound import SoundMeter
-from worker.audio.stream import DecodedStream
-from worker.audio.surveyor import Analysis, Surveyor
-from worker.audio.voices import VoiceMeter
-from worker.audio.wire import DecodeLimits, StreamInfo
 
 PIECE_FRAMES: Final = 32_768  # small enough for the cache, and large enough for its calls to cost little
 

@@ -11,23 +11,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from worker.audio.composition import composed, measured
-from worker.audio.cooking import Ingredient, Original, captured, sha256_of, spans_of, stretches, write
-from worker.audio.decoder import Decoder
-from worker.audio.gain import part_gain_db, plan_gain_db
-from worker.audio.loudness import LoudnessMeter
-from worker.audio.measures import Measures, measure
-from worker.audio.planning import FilePlan, Target, plan
-from worker.audio.policy import Denoising
-from worker.audio.policy import plan as plan_denoising
-from worker.audio.prepared import Note, Prepared, Source, Wish
+from worker.audio.choose.planning import Cut, FilePlan, Target, plan
+from worker.audio.files.decoder import Decoder
+from worker.audio.files.wire import DecodeLimits
+from worker.audio.measure.loudness import LoudnessMeter
+from worker.audio.measure.measures import Measures, measure
+from worker.audio.measure.snr import estimate_snr
 from worker.audio.progress import Advance, Progress
-from worker.audio.recipe import Cut, Part, Recipe
 from worker.audio.scratch import Scratch
-from worker.audio.snr import estimate_snr
 from worker.audio.tracks import Tracks, join
-from worker.audio.treatment import Treated, treat
-from worker.audio.wire import DecodeLimits
+from worker.audio.treat.composition import composed, measured
+from worker.audio.treat.cooking import Ingredient, Original, captured, sha256_of, spans_of, stretches, write
+from worker.audio.treat.gain import part_gain_db, plan_gain_db
+from worker.audio.treat.policy import Denoising
+from worker.audio.treat.policy import plan as plan_denoising
+from worker.audio.treat.prepared import Note, Prepared, Source, Wish
+from worker.audio.treat.recipe import Part, Recipe
+from worker.audio.treat.treatment import Treated, treat
 
 __all__ = ["Prepared", "Source", "Target", "Wish", "prepare"]
 

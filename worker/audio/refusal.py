@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Final
 
 from shared.errors import AudioClipped, AudioError, AudioTooNoisy, AudioTooShort, NoSpeech
-from worker.audio.inspection import Examination
-from worker.audio.measures import measure
-from worker.audio.segments import pick
-from worker.audio.stream import unreadable
-from worker.audio.verdicts import CHECKS, Finding, Verdict
+from worker.audio.choose.segments import pick
+from worker.audio.files.stream import unreadable
+from worker.audio.measure.inspection import Examination
+from worker.audio.measure.measures import measure
+from worker.audio.measure.verdicts import CHECKS, Finding, Verdict
 
 USABLE_S: Final = (3.0, 10.0, 15.0)  # least, best, most: the stretch that may save a recording
 SAVED_FROM: Final = {"snr": 15.0, "speech_share": 0.7}  # what the stretch must reach to make up for the whole

@@ -9,8 +9,8 @@ import zipfile
 from collections.abc import Callable
 from typing import Final
 
-from worker.audio.inspection import Examination, Inspection
 from worker.audio.inspector import listen
+from worker.audio.measure.inspection import Examination, Inspection
 from worker.stages.limits import decode_limits
 from worker.task import Recording, Task
 

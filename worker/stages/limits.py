@@ -2,8 +2,8 @@
 
 from shared.settings import Settings
 from shared.vendors.protocol import Limits
-from worker.audio.planning import Target
-from worker.audio.wire import DecodeLimits
+from worker.audio.choose.planning import Target
+from worker.audio.files.wire import DecodeLimits
 
 
 def decode_limits(settings: Settings) -> DecodeLimits:

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from shared.db.models import Clone, Json, Sample
 from shared.errors import AudioError
 from shared.states import Stage
-from worker.audio.inspection import Inspection
+from worker.audio.measure.inspection import Inspection
+from worker.audio.measure.verdicts import Verdict
 from worker.audio.refusal import refusal_of
-from worker.audio.verdicts import Verdict
 from worker.endings import Advance, Ending
 from worker.stages.examinations import examine
 from worker.task import Recording, Task

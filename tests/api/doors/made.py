@@ -9,10 +9,11 @@ from shared.db.moment import db_now
 from shared.keys import MAIN_ACCOUNT
 from shared.services import Services
 from shared.storage.protocol import put
-from worker.audio.downmix import Mix
-from worker.audio.measures import Measures
-from worker.audio.recipe import Cut, Part, Recipe
+from worker.audio.choose.planning import Cut
+from worker.audio.measure.downmix import Mix
+from worker.audio.measure.measures import Measures
 from worker.audio.tracks import Span
+from worker.audio.treat.recipe import Part, Recipe
 
 PREPARED = b"fLaC" + bytes(range(256)) * 40
 

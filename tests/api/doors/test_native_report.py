@@ -10,9 +10,9 @@ from api.doors.native_report_answers import FindingOf, Inspected, Measured, Note
 from shared.db.models import Sample
 from tests.api.doors.conftest import SPEECH, Door
 from tests.api.doors.made import measures, preparation, prepare
-from worker.audio.downmix import Mix
-from worker.audio.inspection import Inspection
-from worker.audio.measures import Measures
+from worker.audio.measure.downmix import Mix
+from worker.audio.measure.inspection import Inspection
+from worker.audio.measure.measures import Measures
 
 CLONES = "/api/v2/voice-clones"
 

@@ -8,9 +8,9 @@ import pytest
 
 from tests.worker.audio.signals import Samples
 from tests.worker.audio.studio import Studio
-from worker.audio.decoder import Decoder
-from worker.audio.stream import DecodedStream
-from worker.audio.wire import DecodeLimits
+from worker.audio.files.decoder import Decoder
+from worker.audio.files.stream import DecodedStream
+from worker.audio.files.wire import DecodeLimits
 
 Decoded = tuple[DecodedStream, Samples]
 

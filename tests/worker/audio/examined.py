@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from worker.audio.downmix import Mix
-from worker.audio.inspection import Examination, Inspection
-from worker.audio.measures import measure
+from worker.audio.measure.downmix import Mix
+from worker.audio.measure.inspection import Examination, Inspection
+from worker.audio.measure.measures import measure
 from worker.audio.tracks import BANDS, HOPS_PER_WINDOW, WINDOW_S, Tracks
 
 Moments = Sequence[tuple[float, bool]]  # seconds, and whether somebody speaks

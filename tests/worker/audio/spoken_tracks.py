@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from tests.worker.audio.signals import Samples
-from worker.audio.surveyor import survey
+from worker.audio.measure.surveyor import survey
 from worker.audio.tracks import ANALYSIS_RATE_HZ, WINDOW_S, Tracks
 
 Stretches = Sequence[tuple[float, float]]

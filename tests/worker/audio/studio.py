@@ -10,13 +10,13 @@ import soundfile
 
 from shared.errors import AudioError
 from tests.worker.audio.signals import Samples, write
-from worker.audio.decoder import Decoder
-from worker.audio.inspection import Examination
+from worker.audio.choose.planning import Target
+from worker.audio.files.decoder import Decoder
+from worker.audio.files.wire import DecodeLimits
 from worker.audio.inspector import inspect
-from worker.audio.planning import Target
+from worker.audio.measure.inspection import Examination
 from worker.audio.preparation import prepare
-from worker.audio.prepared import Prepared, Source, Wish
-from worker.audio.wire import DecodeLimits
+from worker.audio.treat.prepared import Prepared, Source, Wish
 
 EVERYTHING = Target()
 AUTO = Wish()

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from shared.errors import AudioError
 from tests.worker.audio.signals import Samples, music, silence, spoken, tone, white_noise, write
 from tests.worker.audio.studio import Studio, joined, sent
-from worker.audio.decoder import Decoder
-from worker.audio.planning import Target
-from worker.audio.prepared import Prepared, Source, Wish
-from worker.audio.wire import DecodeLimits
+from worker.audio.choose.planning import Target
+from worker.audio.files.decoder import Decoder
+from worker.audio.files.wire import DecodeLimits
+from worker.audio.treat.prepared import Prepared, Source, Wish
 
 LIMITS = DecodeLimits(max_duration_s=60.0, memory_bytes=512 * 2**20, cpu_s=60, wall_s=60.0)
 RATES_HZ = [8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000, 192_000]

@@ -10,9 +10,9 @@ import soxr
 from shared.errors import AudioError
 from tests.worker.audio.signals import Samples, clean_speech, in_noise, music, silence, tone, white_noise
 from tests.worker.audio.studio import Studio, joined, sent
-from worker.audio.inspection import Inspection
-from worker.audio.planning import Target
-from worker.audio.verdicts import Verdict
+from worker.audio.choose.planning import Target
+from worker.audio.measure.inspection import Inspection
+from worker.audio.measure.verdicts import Verdict
 
 
 def _warned(found: Inspection) -> set[str]:

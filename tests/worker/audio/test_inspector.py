@@ -28,9 +28,9 @@ from tests.worker.audio.signals import (
     write,
 )
 from tests.worker.audio.studio import Studio, joined, nobody
-from worker.audio.decoder import Decoder
+from worker.audio.files.decoder import Decoder
+from worker.audio.files.stream import DecodedStream
 from worker.audio.inspector import listen
-from worker.audio.stream import DecodedStream
 from worker.audio.tracks import WINDOW_S
 
 
@@ -275,9 +275,9 @@ def test_a_recording_has_the_same_examination_every_time(studio: Studio) -> None
 MEMORY = """
 import sys
 from pathlib import Path
-from worker.audio.decoder import Decoder
+from worker.audio.files.decoder import Decoder
 from worker.audio.inspector import inspect
-from worker.audio.wire import DecodeLimits
+from worker.audio.files.wire import DecodeLimits
 
 with Decoder() as decoder:
     inspect(decoder, Path(sys.argv[1]), filename="a", limits=DecodeLimits(3600.0, 2**29), progress=lambda _: None)

@@ -16,11 +16,11 @@ from shared.errors import SourceMissing
 from tests.processes import until
 from tests.worker.audio.signals import Samples, clean_speech, in_noise, silence, spoken, write
 from tests.worker.audio.studio import Studio, joined, sent
-from worker.audio.composition import FADE_S
+from worker.audio.choose.phrases import PAD_AFTER_S, PAD_BEFORE_S
+from worker.audio.choose.planning import Target
 from worker.audio.decibels import db_to_amplitude
-from worker.audio.phrases import PAD_AFTER_S, PAD_BEFORE_S
-from worker.audio.planning import Target
-from worker.audio.prepared import Prepared, Wish
+from worker.audio.treat.composition import FADE_S
+from worker.audio.treat.prepared import Prepared, Wish
 
 LSB = 1 / 32767
 
@@ -265,10 +265,10 @@ def test_a_recording_that_is_gone_is_named(studio: Studio, noisy: tuple[Samples,
 MEMORY = """
 import sys
 from pathlib import Path
-from worker.audio.decoder import Decoder
+from worker.audio.files.decoder import Decoder
 from worker.audio.inspector import inspect
 from worker.audio.preparation import Source, Target, Wish, prepare
-from worker.audio.wire import DecodeLimits
+from worker.audio.files.wire import DecodeLimits
 
 path, limits, nobody = Path(sys.argv[1]), DecodeLimits(3600.0, 2**29), lambda _: None
 with Decoder() as decoder:

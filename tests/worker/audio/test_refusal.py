@@ -20,9 +20,9 @@ from tests.worker.audio.signals import (
     white_noise,
 )
 from tests.worker.audio.studio import Studio, joined
-from worker.audio.inspection import Examination
+from worker.audio.measure.inspection import Examination
+from worker.audio.measure.verdicts import CHECKS, Finding, Verdict
 from worker.audio.refusal import refusal_of, with_findings
-from worker.audio.verdicts import CHECKS, Finding, Verdict
 
 
 def _measured(*warnings: str, **measures: Any) -> Examination:

@@ -11,7 +11,7 @@ from shared import claims
 from tests.worker.audio.signals import spoken, wav_bytes
 from tests.worker.conftest import Workshop
 from tests.worker.stages.conftest import Send
-from worker.audio.inspection import Examination
+from worker.audio.measure.inspection import Examination
 from worker.stages.examinations import examine
 from worker.task import Recording, Task
 

@@ -6,7 +6,7 @@ import pytest
 
 from shared.vendors import ENGINES
 from shared.vendors.protocol import Engine, Range
-from worker.audio.planning import Target
+from worker.audio.choose.planning import Target
 from worker.stages.limits import least_s, target_of
 
 OPEN = replace(

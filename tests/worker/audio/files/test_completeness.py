@@ -1,0 +1,106 @@
+"""Files that were cut are told apart from whole ones, those of encoders that know no end included."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.worker.audio.conftest import Decoded
+from tests.worker.audio.signals import tone, wav_bytes, white_noise, write, write_av
+from worker.audio.files.completeness import cut_off
+
+Make = Callable[[Path], Path]
+
+OGGS: dict[str, Make] = {
+    "libsndfile's Vorbis": lambda path: write(path / "a.ogg", tone(3.0, 44_100), 44_100, subtype="VORBIS"),
+    "libsndfile's Opus": lambda path: write(path / "a.ogg", tone(3.0, 48_000), 48_000, subtype="OPUS"),
+    "FFmpeg's Opus": lambda path: write_av(path / "a.ogg", tone(3.0, 48_000), 48_000, codec="libopus", form="ogg"),
+    "FFmpeg's FLAC": lambda path: write_av(path / "a.ogg", tone(3.0, 48_000), 48_000, codec="flac", form="ogg"),
+}
+
+
+def found(data: bytes) -> str | None:
+    source = io.BytesIO(data)
+    words = cut_off(source)
+    assert source.tell() == 0
+    return words
+
+
+def pages(data: bytes) -> list[int]:
+    """Return where the pages of an Ogg file begin."""
+    at, starts = 0, []
+    while at < len(data):
+        assert data[at : at + 4] == b"OggS"
+        starts.append(at)
+        table = data[at + 27 : at + 27 + data[at + 26]]
+        at += 27 + len(table) + sum(table)
+    return starts
+
+
+@pytest.mark.parametrize("make", OGGS.values(), ids=list(OGGS))
+def test_an_ogg_file_is_whole_to_its_last_byte_and_cut_without_it(tmp_path: Path, make: Make) -> None:
+    data = make(tmp_path).read_bytes()
+    last = pages(data)[-1]
+    assert found(data) is None
+    assert found(data + b"TAG" + bytes(125)) is None, "what others append says nothing"
+    for length in [*range(last + 1, last + 40), (last + len(data)) // 2, len(data) - 1]:
+        assert found(data[:length]), f"{length - last} bytes of the last page of {len(data) - last}"
+
+
+@pytest.mark.parametrize("make", OGGS.values(), ids=list(OGGS))
+def test_an_ogg_stream_that_ends_between_packets_may_be_whole(tmp_path: Path, make: Make) -> None:
+    data = make(tmp_path).read_bytes()
+    for start in pages(data)[1:]:
+        page = next(at for at in reversed(pages(data)) if at < start)
+        goes_on = data[page + 26 + data[page + 26]] == 255
+        assert (found(data[:start]) is not None) == goes_on, "nobody set the flag for the stream's end here"
+
+
+def test_a_packet_without_an_end_is_cut() -> None:
+    page = b"OggS" + bytes(22) + bytes([2, 255, 255]) + bytes(510)
+    assert found(page) == "its last packet has no end"
+    assert found(page.replace(b"\x02\xff\xff", b"\x02\xff\xfe")[:-1]) is None
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
+def test_a_caf_file_is_held_against_what_its_sound_announces(tmp_path: Path, subtype: str) -> None:
+    data = write(tmp_path / "a.caf", tone(2.0, 44_100), 44_100, subtype=subtype).read_bytes()
+    assert found(data) is None
+    assert found(data + b"info" + (4).to_bytes(8, "big") + bytes(2)) is None, "the sound is whole"
+    assert found(data[:-1]) == "1 bytes are missing at the end"
+    at = data.index(b"data") + 4
+    streamed = data[:at] + (-1).to_bytes(8, "big", signed=True) + data[at + 8 :]
+    assert found(streamed[: len(data) // 2]) is None
+
+
+@pytest.mark.parametrize("data_bytes", [0, 0x7FFFF000 - 36, 0xFFFFFFFF])
+def test_a_wav_file_that_could_not_know_its_length_is_whole(data_bytes: int) -> None:
+    data = wav_bytes(tone(1.0, 16_000), 16_000, data_bytes=data_bytes)
+    assert found(data) is None
+
+
+def test_a_wav_file_is_held_against_what_it_announces() -> None:
+    data = wav_bytes(tone(1.0, 16_000), 16_000)
+    assert (found(data), found(data[:-100])) == (None, "100 bytes are missing at the end")
+
+
+@pytest.mark.parametrize("data", [b"", b"RIFF", b"RIFF\0", b"caff", b"caff" + bytes(16), b"OggS", b"OggS" + bytes(40)])
+def test_a_stub_of_any_kind_is_looked_at_without_harm(data: bytes) -> None:
+    found(data)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: write(path / "a.ogg", white_noise(10.0, 44_100), 44_100, subtype="VORBIS"),
+        lambda path: write(path / "a.caf", white_noise(10.0, 44_100), 44_100),
+    ],
+    ids=["ogg", "caf"],
+)
+def test_a_cut_file_is_used_with_a_warning(tmp_path: Path, decode: Callable[[Path], Decoded], make: Make) -> None:
+    whole = make(tmp_path)
+    assert decode(whole)[0].warnings == ()
+    cut = tmp_path / "cut"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 9 // 10])
+    assert any(warning.startswith("truncated:") for warning in decode(cut)[0].warnings)

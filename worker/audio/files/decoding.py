@@ -1,0 +1,210 @@
+"""Turn a sound file behind a descriptor into float32 blocks on a pipe. Runs in a confined child and nowhere else.
+
+The bytes are a stranger's. They are read from a file object, so nothing here can open a path or an address; formats
+that point at other files (playlists, concat, SDP) and decoders for pictures are not on the lists. The header is never
+believed: what counts is what was decoded. Must not import anything of ours but the wire, the assembly and the
+completeness.
+"""
+
+import math
+import os
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Final
+
+import av
+import av.error
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Discard
+
+from worker.audio.files.assembly import Assembler, Samples
+from worker.audio.files.completeness import cut_off
+from worker.audio.files.wire import (
+    MAX_CHANNELS,
+    MAX_RATE_HZ,
+    MIN_RATE_HZ,
+    DecodeLimits,
+    ErrorCode,
+    FrameKind,
+    StreamInfo,
+    write_frame,
+    write_json,
+)
+
+MAX_AMPLITUDE: Final = 8.0  # beyond this a float file is damaged, not loud
+TRUNCATED_SHARE: Final = 0.95  # fewer of the claimed seconds than this is a truncated file
+
+FORMATS: Final = "wav,w64,aiff,caf,au,flac,mp3,ogg,mov,matroska,aac,asf"
+ESTIMATED_DURATION: Final = frozenset({"aac"})  # no header: FFmpeg guesses from the first frames' bit rate
+CODECS: Final = ",".join(
+    [
+        *(name for name in sorted(av.codecs_available) if name.startswith("pcm_")),
+        *("flac", "alac", "mp3float", "mp3", "mp2float", "mp2", "mp1float", "aac", "aac_latm", "ac3", "eac3"),
+        *("vorbis", "opus", "libopus", "speex", "wmav1", "wmav2", "wmapro", "wmalossless", "wmavoice"),
+        *("adpcm_ms", "adpcm_ima_wav", "adpcm_ima_qt", "gsm", "gsm_ms", "amrnb", "amrwb"),
+    ]
+)
+
+
+class Refused(Exception):
+    """This file is not decoded any further; `args` are the wire's code and the reason in plain words."""
+
+
+def decode(source: BinaryIO, sink_fd: int, limits: DecodeLimits) -> None:
+    """Decode the first audio stream of `source` into `sink_fd`, whatever the bytes are. Never raises."""
+    decoding = _Decoding(sink_fd, limits)
+    try:
+        decoding.run(source)
+    except BrokenPipeError:
+        return  # the reader has had enough
+    except Refused as refusal:
+        code, reason = refusal.args
+        decoding.fail(code, reason)
+    except MemoryError:
+        decoding.fail(ErrorCode.UNREADABLE, f"decoding it needs more than {limits.memory_bytes // 2**20} MB of memory")
+    except av.error.FFmpegError as error:
+        decoding.fail(ErrorCode.UNREADABLE, f"it is damaged or no sound file ({error.strerror})")
+    except Exception:  # a decoder fed with hostile bytes may raise anything; the file's owner gets one answer
+        decoding.fail(ErrorCode.UNREADABLE, "it is damaged in a way that the decoder cannot handle")
+
+
+class _Decoding:
+    """One file on its way through."""
+
+    def __init__(self, sink_fd: int, limits: DecodeLimits) -> None:
+        self._sink_fd = sink_fd
+        self._limits = limits
+        self._info: StreamInfo | None = None
+        self._frames = 0
+        self._warnings: list[str] = []
+
+    def run(self, source: BinaryIO) -> None:
+        write_json(self._sink_fd, FrameKind.STARTED, {"pid": os.getpid()})
+        cut = cut_off(source)
+        with _open(source) as container:
+            stream = _first_audio(container)
+            assembler: Assembler | None = None
+            for frame in self._decoded(container, stream):
+                if assembler is None:
+                    self._info = _describe(container, stream, frame)
+                    write_json(self._sink_fd, FrameKind.HEADER, _fields(self._info))
+                    assembler = Assembler(frame)
+                for block in assembler.add(frame):
+                    self._emit(block)
+            if assembler is None:
+                raise Refused(ErrorCode.UNREADABLE, "it holds no sound that can be decoded")
+            for block in assembler.finish():
+                self._emit(block)
+            self._warnings += assembler.warnings
+        if cut is not None:
+            self._warnings.append(f"truncated: {cut}")
+        self._finish()
+
+    def fail(self, code: str, reason: str) -> None:
+        info = self._info
+        fields = {
+            "code": code,
+            "reason": reason,
+            "decoded_s": self._frames / info.rate_hz if info else 0.0,
+            "header_duration_s": info.header_duration_s if info else None,
+        }
+        try:
+            write_json(self._sink_fd, FrameKind.ERROR, fields)
+        except OSError:
+            return  # nobody listens any more
+
+    def _decoded(self, container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
+        """Yield every frame that decodes; a packet that does not is skipped and told of in the end."""
+        damaged = 0
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except MemoryError:
+                raise
+            except Exception:  # salvage: what came before the damage is kept
+                self._warnings.append("truncated: it is damaged; what follows the damage could not be read")
+                break
+            if packet is None:
+                break
+            try:
+                frames = packet.decode()
+            except MemoryError:
+                raise
+            except Exception:  # of any type: seen were FFmpegError, AttributeError and IndexError (PyAV 18.1)
+                damaged += 1
+                continue
+            yield from (frame for frame in frames if frame.samples > 0)
+        if damaged:
+            self._warnings.append(f"damaged: {damaged} pieces could not be decoded and are missing")
+
+    def _emit(self, block: Samples) -> None:
+        assert self._info is not None
+        self._frames += block.shape[1]
+        if self._frames > self._limits.max_duration_s * self._info.rate_hz:
+            raise Refused(ErrorCode.TOO_LONG, "")
+        peak = float(np.abs(block).max(initial=0.0))
+        if not peak <= MAX_AMPLITUDE:  # written so that NaN fails too
+            raise Refused(ErrorCode.UNREADABLE, f"it holds impossible values ({peak:g} where 1.0 is full scale)")
+        if peak > 1.0:
+            np.clip(block, -1.0, 1.0, out=block)
+        write_frame(self._sink_fd, FrameKind.BLOCK, np.ascontiguousarray(block).data)
+
+    def _finish(self) -> None:
+        assert self._info is not None
+        claimed_s, decoded_s = self._info.header_duration_s, self._frames / self._info.rate_hz
+        if self._info.format in ESTIMATED_DURATION:
+            claimed_s = None
+        if claimed_s is not None and decoded_s < TRUNCATED_SHARE * claimed_s:
+            self._warnings.append(f"truncated: the header claims {claimed_s:.2f} s, {decoded_s:.2f} s could be decoded")
+        write_json(self._sink_fd, FrameKind.TRAILER, {"frames": self._frames, "warnings": self._warnings[:16]})
+
+
+def _open(source: BinaryIO) -> InputContainer:
+    options = {"format_whitelist": FORMATS, "codec_whitelist": CODECS, "protocol_whitelist": "none"}
+    try:
+        return av.open(source, mode="r", options=options, metadata_errors="replace", buffer_size=256 * 1024)
+    except av.error.FFmpegError as error:
+        raise Refused(
+            ErrorCode.UNREADABLE, "it is damaged: it begins like a sound file, but what follows cannot be read"
+        ) from error
+
+
+def _first_audio(container: InputContainer) -> AudioStream:
+    if not container.streams.audio:
+        raise Refused(ErrorCode.UNREADABLE, f"there is no sound in it (it is {container.format.name})")
+    chosen = container.streams.audio[0]
+    for other in container.streams:
+        if other.index != chosen.index:
+            other.discard = Discard.all
+    _check_shape(chosen.codec_context.sample_rate or MIN_RATE_HZ, chosen.codec_context.channels or 1)
+    chosen.codec_context.thread_count = 1
+    return chosen
+
+
+def _check_shape(rate_hz: int, channels: int) -> None:
+    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+        reason = f"its sample rate is {rate_hz} Hz; {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz can be used"
+        raise Refused(ErrorCode.UNREADABLE, reason)
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise Refused(ErrorCode.UNREADABLE, f"it has {channels} channels; 1 to {MAX_CHANNELS} can be used")
+
+
+def _describe(container: InputContainer, stream: AudioStream, first: AudioFrame) -> StreamInfo:
+    """Describe the stream by its first frame: AAC with band replication doubles the rate its header names."""
+    _check_shape(first.sample_rate, first.layout.nb_channels)
+    claimed_s: float | None = None
+    if stream.duration and stream.time_base:
+        claimed_s = float(stream.duration * stream.time_base)
+    elif container.duration:
+        claimed_s = container.duration / 1e6
+    if claimed_s is not None and not (math.isfinite(claimed_s) and claimed_s > 0):
+        claimed_s = None
+    format_name = container.format.name.partition(",")[0]
+    return StreamInfo(format_name, stream.codec_context.name, first.sample_rate, first.layout.nb_channels, claimed_s)
+
+
+def _fields(info: StreamInfo) -> dict[str, Any]:
+    return {name: getattr(info, name) for name in StreamInfo.__slots__}

@@ -1,0 +1,104 @@
+"""The figures that a report shows of a recording, or of what was made of it: one set, before and after."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from worker.audio.measure.cleaned import find_cleaning
+from worker.audio.measure.reverberation import reverberation_s
+from worker.audio.measure.snr import estimate_snr
+from worker.audio.measure.sound import Sound
+from worker.audio.measure.speaking import speaking
+from worker.audio.measure.verdicts import CHECKS, Finding
+from worker.audio.tracks import Tracks
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """All numbers are finite; None is what could not be measured.
+
+    Attributes:
+        speech_by: What judged the speech: `silero`, or `energy` where its library does not exist.
+        snr_by: `pauses` where there were enough of them, else `percentile`.
+        missing_share: Of the duration that the file's header claims, what could not be decoded.
+        voice_likeness: Cosine of the most different halves of the speech; low for two voices.
+        gated_share, flickering_share: Pauses that hold nothing at all, and pauses that flicker between the holes of a
+            denoiser; the first also comes of cutting by hand, so only the second is warned of.
+    """
+
+    duration_s: float
+    missing_share: float | None
+    speech_s: float
+    speech_share: float
+    speech_by: str
+    snr_db: float | None
+    snr_by: str | None
+    loudness_lufs: float | None
+    true_peak_dbtp: float | None
+    peak_dbfs: float | None
+    flat_tops_per_10k: float | None
+    pile_up: float | None
+    crest_db: float | None
+    bandwidth_hz: float | None
+    echo_s: float | None
+    voice_likeness: float | None
+    gated_share: float | None
+    flickering_share: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Measures":
+        """Read back what `to_json` returned; unknown keys are left out. Raises: KeyError."""
+        return cls(**{name: stored[name] for name in cls.__slots__})
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return the verdict on every measure, in the order in which they are declared."""
+        values = {
+            "duration": self.duration_s,
+            "missing": self.missing_share,
+            "loudness": self.loudness_lufs,
+            "speech": self.speech_s,
+            "speech_share": self.speech_share,
+            "snr": self.snr_db,
+            "flat_tops": self.flat_tops_per_10k,
+            "hidden_clipping": self.pile_up,
+            "bandwidth": self.bandwidth_hz,
+            "echo": self.echo_s,
+            "one_voice": self.voice_likeness,
+            "cleaned_before": self.flickering_share,
+        }
+        return tuple(check.judge(values[name]) for name, check in CHECKS.items())
+
+
+def measure(
+    tracks: Tracks,
+    sound: Sound | None = None,
+    *,
+    duration_s: float | None = None,
+    missing_share: float | None = None,
+    voice_likeness: float | None = None,
+) -> Measures:
+    """Return the measures of a signal; without its `sound` those of the tracks alone."""
+    said, snr, cleaned = speaking(tracks), estimate_snr(tracks), find_cleaning(tracks)
+    return Measures(
+        duration_s=duration_s if duration_s is not None else sound.duration_s if sound else tracks.duration_s,
+        missing_share=missing_share,
+        speech_s=said.duration_s,
+        speech_share=said.share,
+        speech_by=tracks.by,
+        snr_db=snr.snr_db,
+        snr_by=snr.method,
+        loudness_lufs=sound.loudness_lufs if sound else None,
+        true_peak_dbtp=sound.true_peak_dbtp if sound else None,
+        peak_dbfs=sound.peak_dbfs if sound else None,
+        flat_tops_per_10k=sound.clipping.flat_tops_per_10k if sound else None,
+        pile_up=sound.clipping.pile_up if sound else None,
+        crest_db=sound.clipping.crest_db if sound else None,
+        bandwidth_hz=sound.bandwidth_hz if sound else None,
+        echo_s=reverberation_s(tracks),
+        voice_likeness=voice_likeness,
+        gated_share=cleaned.gated_share if cleaned else None,
+        flickering_share=cleaned.flickering_share if cleaned else None,
+    )

@@ -1,0 +1,1 @@
+"""What is done to the chosen stretches, and the recipe that does it again."""
