@@ -24,8 +24,11 @@ PAD_AFTER_S: Final = 0.20
 PAD_IN_NOISE_S: Final = 0.30  # weak sounds drown in noise: keep more
 NOISY_SNR_DB: Final = 10.0
 LEAST_KEPT_S: Final = 1.0
-LONG_PAUSE_S: Final = 0.8  # vendors warn that long pauses are copied into the clone
-KEPT_PAUSE_S: Final = 0.5  # half of it after the last sound, half before the next
+NOT_WORTH_S: Final = 0.1  # so little is not cut off an end, where the cut would be heard and the silence is not
+# Vendors warn that long pauses are copied into the clone. Readers pause for up to a second between sentences: that is
+# how they speak, and it stays.
+LONG_PAUSE_S: Final = 1.2
+KEPT_PAUSE_S: Final = 0.6  # half of it after the last sound, half before the next
 PAUSE_DEPTH_DB: Final = 12.0  # a pause less far under the voice is heard as a jump when it is cut
 
 _OPENING_S: Final = 0.1  # at a beginning in mid-word the model needs as long to hear that it is speech
@@ -110,6 +113,8 @@ def trim(tracks: Tracks, duration_s: float) -> Span:
     before_s, after_s = (PAD_IN_NOISE_S, PAD_IN_NOISE_S) if is_noisy else (PAD_BEFORE_S, PAD_AFTER_S)
     start_s = max(0.0, spoken[0].span.start_s - before_s)
     end_s = min(duration_s, spoken[-1].span.end_s + after_s)
+    start_s = start_s if start_s > NOT_WORTH_S else 0.0
+    end_s = end_s if end_s < duration_s - NOT_WORTH_S else duration_s
     if (missing_s := LEAST_KEPT_S - (end_s - start_s)) > 0:
         start_s = max(0.0, min(start_s - missing_s / 2, duration_s - LEAST_KEPT_S))
         end_s = min(duration_s, start_s + LEAST_KEPT_S)

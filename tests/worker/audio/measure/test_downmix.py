@@ -39,3 +39,8 @@ def test_a_mix_makes_mono_without_offset() -> None:
 def test_rows_name_their_mix() -> None:
     assert mix_of(0, 0.0).channel is None
     assert mix_of(2, 0.0).channel == 1
+
+
+def test_an_offset_that_nobody_hears_is_left_in() -> None:
+    assert mix_of(0, 0.012).offset == 0.0
+    assert mix_of(0, -0.7).offset == -0.7
