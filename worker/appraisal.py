@@ -13,12 +13,14 @@ from shared.errors import AudioError
 from shared.vendors.protocol import Limits
 from worker.audio.choose.planning import ONE_STRETCH_S, STRETCH_SHARE
 from worker.audio.measure.inspection import Inspection
+from worker.audio.measure.persons import told
 from worker.audio.measure.verdicts import Verdict
 from worker.audio.tracks import Span
 from worker.audio.treat.prepared import Prepared
 from worker.stages.limits import least_s
 
 ENOUGH: Final = 0.95  # of what an engine makes best use of; the cuts of joined segments never meet it exactly
+TOLERANCE_S: Final = 0.05  # rounding of frames and seconds
 _PIECES_SHOWN: Final = 3  # of one recording; more are counted
 
 
@@ -30,6 +32,7 @@ class Heard:
     filename: str
     inspection: Inspection | None = None
     error: AudioError | None = None
+    stranger: float | None = None  # how like the others' its voice is, where it is not like it
 
     def to_json(self) -> dict[str, Any]:
         error = self.error
@@ -87,7 +90,7 @@ def _refused(recordings: Sequence[Heard]) -> Iterator[str]:
 def _too_little(engine: str, limits: Limits, sent: Sequence[Prepared]) -> Iterator[str]:
     """Say what `prepare` would refuse for: fewer seconds than the engine needs."""
     needed_s, total_s = least_s(limits), _total_s(sent)
-    if sent and needed_s is not None and total_s < needed_s:
+    if sent and needed_s is not None and total_s < needed_s - TOLERANCE_S:
         missing_s = needed_s - total_s
         yield f"{engine} needs at least {needed_s:g} s; {total_s:.1f} s are usable. Record {missing_s:.1f} s more."
 
@@ -104,13 +107,15 @@ def _less_than_best(engine: str, limits: Limits, sent: Sequence[Prepared]) -> It
 def _left_out(recordings: Sequence[Heard], sent: Sequence[Prepared]) -> Iterator[str]:
     for each in recordings:
         if sent and not _spans(each.id, sent):
-            yield f"{each.filename} is left out: what the engine makes use of was found in better sound."
+            yield f"{each.filename} is left out: what the engine makes use of was found in the other recordings."
 
 
 def _findings(recordings: Sequence[Heard]) -> Iterator[str]:
     for each in recordings:
         if each.inspection is None or each.error is not None:
             continue
+        if each.stranger is not None:
+            yield f"{each.filename}: {told(each.stranger)}"
         yield from (f"{each.filename}: {warning}" for warning in each.inspection.warnings)
         for finding in each.inspection.findings:
             if finding.verdict is not Verdict.OK:

@@ -17,7 +17,7 @@ import shutil
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,7 @@ from worker.appraisal import Heard, appraise
 from worker.audio.files.decoder import Decoder
 from worker.audio.files.wire import DecodeLimits
 from worker.audio.inspector import listen
+from worker.audio.measure.persons import strangers
 from worker.audio.preparation import Prepared, Source, Wish, prepare
 from worker.audio.progress import Advance, Progress
 from worker.audio.refusal import refusal_of
@@ -118,7 +119,9 @@ def _listen(request: Request, decoder: Decoder, advance: Advance) -> tuple[list[
             refusal = refusal_of(found, file.filename)
             heard.append(Heard(file.id, file.filename, found.inspection, refusal))
             sources.append(Source(file.id, file.filename, file.path, file.sha256, found))
-    return heard, sources
+    unlike = strangers([source.examination.voice for source in sources])
+    likeness = {sources[number].id: like for number, like in unlike.items()}
+    return [replace(each, stranger=likeness.get(each.id)) for each in heard], sources
 
 
 class _ProgressLines:

@@ -132,7 +132,9 @@ class _Survey:
             warnings=warnings,
             peaks=sound.peaks,
         )
-        return with_findings(Examination(inspection, tracks, sound.flat_tops_per_s, voices.foreign_spans))
+        return with_findings(
+            Examination(inspection, tracks, sound.flat_tops_per_s, voices.foreign_spans, voices.main_voice)
+        )
 
     def _missing_share(self, stream: DecodedStream) -> float:
         """Return what is missing of the claimed duration, where the decoder found the claim to be meant."""

@@ -121,7 +121,8 @@ class _Kitchen:
             before=measure(join(before)),
             after=_raised(measure(join(each.tracks for each in treated), sound), gain_db),
             notes=tuple(
-                _note(source, each, tracks) for source, each, tracks in zip(self._sources, treated, before, strict=True)
+                _note(source, each, tracks, self._wish)
+                for source, each, tracks in zip(self._sources, treated, before, strict=True)
             ),
             peaks=peaks,
         )
@@ -151,12 +152,15 @@ class _Kitchen:
         self._advance.begin(TREATED * (number + CAPTURED) / count, TREATED * (number + 1) / count)
         scratch = held.enter_context(Scratch(self._folder / f"treated-{number}.f32", self._rate_hz))
         before = self._tracks(number)
-        treated = treat(found, spans, before, self._denoising(before), scratch, self._advance.report)
+        treated = treat(found, spans, before, self._denoising(source, before), scratch, self._advance.report)
         gain_db = _own_gain_db(treated, self._rate_hz) if count > 1 else 0.0
         return Ingredient(found, spans, treated.signal, treated.places, gain_db), treated
 
-    def _denoising(self, tracks: Tracks) -> Denoising:
-        return plan_denoising(estimate_snr(tracks).snr_db, self._wish.denoise)
+    def _denoising(self, source: Source, tracks: Tracks) -> Denoising:
+        """Plan by the clearer of what is sent and the whole recording: with its pauses cut a clean one reads worse."""
+        figures = [estimate_snr(tracks).snr_db, source.examination.inspection.measures.snr_db]
+        known = [snr_db for snr_db in figures if snr_db is not None]
+        return plan_denoising(max(known, default=None), self._wish.denoise)
 
 
 def _own_gain_db(treated: Treated, rate_hz: int) -> float:
@@ -182,14 +186,15 @@ def _plus(level: float | None, gain_db: float) -> float | None:
     return None if level is None else level + gain_db
 
 
-def _note(source: Source, treated: Treated, before: Tracks) -> Note:
+def _note(source: Source, treated: Treated, before: Tracks, wish: Wish) -> Note:
     judgement = treated.judgement
+    untried = "Noise removal was switched off." if wish.denoise == "off" else "No noise had to be removed."
     return Note(
         source=source.id,
         denoise=treated.method,
         cap_db=treated.cap_db,
         tried=treated.tried.method if treated.tried else None,
-        reason=judgement.reason if judgement else "No noise had to be removed.",
+        reason=judgement.reason if judgement else untried,
         snr_before_db=estimate_snr(before).snr_db,
         snr_after_db=estimate_snr(treated.tracks).snr_db,
         voice_kept=judgement.voice_kept if judgement else None,

@@ -25,6 +25,7 @@ def target_of(limits: Limits) -> Target:
         best_s=limits.best_s,
         least_s=least_s(limits),
         max_files=_whole(limits.files.most),
+        min_file_s=limits.file_s.least,
         max_file_s=limits.file_s.most,
         max_total_s=limits.total_s.most,
         max_file_bytes=_whole(limits.file_bytes.most),

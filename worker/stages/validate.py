@@ -13,6 +13,7 @@ from shared.db.models import Clone, Json, Sample
 from shared.errors import AudioError
 from shared.states import Stage
 from worker.audio.measure.inspection import Inspection
+from worker.audio.measure.persons import Vector, strangers, told
 from worker.audio.measure.verdicts import Verdict
 from worker.audio.refusal import refusal_of
 from worker.endings import Advance, Ending
@@ -27,6 +28,7 @@ def validate(task: Task) -> Ending:
         SourceMissing.
     """
     inspections: dict[str, Inspection] = {}
+    voices: dict[str, Vector | None] = {}
     refusals: list[tuple[Recording, AudioError]] = []
     total_bytes = sum(recording.size_bytes for recording in task.recordings) or 1
     done_bytes = 0
@@ -38,6 +40,7 @@ def validate(task: Task) -> Ending:
             refusals.append((recording, error))
         else:
             inspections[recording.id] = found.inspection
+            voices[recording.id] = found.voice
             refusal = refusal_of(found, recording.filename)
             if refusal is not None:
                 refusals.append((recording, refusal))
@@ -46,7 +49,7 @@ def validate(task: Task) -> Ending:
         with task.transaction() as session:  # the report shows what was measured of a recording that is no use
             _save(session, inspections)
         raise _all_in_one(refusals)
-    warnings = _warnings(task.recordings, inspections)
+    warnings = [*_warnings(task.recordings, inspections), *_strangers(task.recordings, voices)]
 
     def save(session: Session) -> None:
         _save(session, inspections)
@@ -86,6 +89,15 @@ def _warnings(recordings: Sequence[Recording], inspections: dict[str, Inspection
         {"filename": recording.filename, "sample_id": recording.id, "warning": warning}
         for recording in recordings
         for warning in _warnings_of(inspections[recording.id])
+    ]
+
+
+def _strangers(recordings: Sequence[Recording], voices: Mapping[str, Vector | None]) -> list[Json]:
+    found = strangers([voices[recording.id] for recording in recordings])
+    return [
+        {"filename": each.filename, "sample_id": each.id, "warning": f"one_person: {told(found[number])}"}
+        for number, each in enumerate(recordings)
+        if number in found
     ]
 
 

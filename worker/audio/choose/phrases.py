@@ -121,6 +121,15 @@ def trim(tracks: Tracks, duration_s: float) -> Span:
     return Span(start_s, end_s)
 
 
+def tightened(tracks: Tracks, span: Span) -> Span:
+    """Return a stretch without the silence at its ends; the stretch itself where nobody speaks in it."""
+    spoken = [each.span for each in phrases(tracks)]
+    spoken = [each for each in spoken if each.end_s > span.start_s and each.start_s < span.end_s]
+    if not spoken:
+        return span
+    return Span(max(span.start_s, spoken[0].start_s - PAD_BEFORE_S), min(span.end_s, spoken[-1].end_s + PAD_AFTER_S))
+
+
 def shortened_pauses(tracks: Tracks, span: Span) -> list[Span]:
     """Return what is kept of a stretch when its long pauses lose their middles; the stretch itself when none does.
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from worker.audio.choose.phrases import phrases, shortened_pauses, trim
-from worker.audio.choose.segments import Segment, pick, ranked
+from worker.audio.choose.phrases import phrases, shortened_pauses, tightened, trim
+from worker.audio.choose.segments import LEAST_PART_S, Segment, pick, ranked
 from worker.audio.files.encode import Container, frames_that_fit
 from worker.audio.measure.inspection import Examination
 from worker.audio.measure.verdicts import CHECKS, Verdict
@@ -19,6 +19,8 @@ from worker.audio.tracks import Span
 MAX_RATE_HZ: Final = 48_000  # no vendor gains from more; a lower rate is never raised
 ONE_STRETCH_S: Final = 30.0  # an engine that wants no more than this wants it in one piece
 STRETCH_SHARE: Final = (0.7, 1.3)  # of what is best, when the engine names no limits of its own
+ENOUGH_SPEECH: Final = 0.9  # of the shortest stretch, when its silence has been taken out
+SHORT_PART_S: Final = 1.5  # segments of this length are joined where longer ones are too few
 SHORTEST_S: Final = 0.5
 FLAC_OVERHEAD: Final = 1.02  # sound that cannot be compressed is a little larger than as WAV
 
@@ -40,6 +42,7 @@ class Target:
     best_s: float | None = None
     least_s: float | None = None
     max_files: int | None = None
+    min_file_s: float | None = None
     max_file_s: float | None = None
     max_total_s: float | None = None
     max_file_bytes: int | None = None
@@ -60,14 +63,24 @@ class FilePlan:
 def plan(examinations: Sequence[Examination], target: Target, *, trims: bool) -> tuple[FilePlan, ...]:
     """Return the files to make of one or more recordings; at least one. Recordings are numbered from 0.
 
-    `trims` False leaves the ends and the pauses of a recording alone where all of it is sent.
+    `trims` False leaves the ends and the pauses of a recording alone where all of it is sent. So does an engine that
+    needs more seconds than remain without them.
     """
     limit_s = _file_limit_s(examinations, target)
+    files = _plan(examinations, target, limit_s, trims=trims)
+    if sum(file.duration_s for file in files) < (target.least_s or 0.0):
+        wholes = [_all_of(number, each, trims=False) for number, each in enumerate(examinations)]
+        untrimmed = _filled(wholes, examinations, target, limit_s)
+        return max(untrimmed, files, key=lambda each: sum(file.duration_s for file in each))
+    return files
+
+
+def _plan(examinations: Sequence[Examination], target: Target, limit_s: float, *, trims: bool) -> tuple[FilePlan, ...]:
     best_s = target.best_s
     if best_s is not None and best_s <= ONE_STRETCH_S:
         stretch = _one_stretch(examinations, target, min(best_s, limit_s), limit_s)
-        if stretch is not None:
-            return (_file((stretch,), examinations, target),)
+        if stretch:
+            return (_file(stretch, examinations, target),)
     total_s = min(target.max_total_s or float("inf"), limit_s * (target.max_files or float("inf")))
     everything = [_all_of(number, each, trims=trims) for number, each in enumerate(examinations)]
     if best_s is not None:
@@ -96,8 +109,8 @@ def _file_limit_s(examinations: Sequence[Examination], target: Target) -> float:
     return min(limits_s)
 
 
-def _one_stretch(examinations: Sequence[Examination], target: Target, best_s: float, limit_s: float) -> Cut | None:
-    """Return the best single stretch of all recordings; None where none is long enough for the engine."""
+def _one_stretch(examinations: Sequence[Examination], target: Target, best_s: float, limit_s: float) -> list[Cut]:
+    """Return the best single stretch of all recordings, less its silence; nothing where none is long enough."""
     least, most = STRETCH_SHARE
     found: list[tuple[float, int, Segment]] = []
     for number, each in enumerate(examinations):
@@ -112,12 +125,12 @@ def _one_stretch(examinations: Sequence[Examination], target: Target, best_s: fl
         if segment is not None:
             found.append((_worth(each) + segment.score, -number, segment))
     if not found:
-        return None
+        return []
     _score, number, segment = max(found, key=lambda entry: entry[:2])
-    span = _inside(segment.span, examinations[-number])
-    if span.duration_s < (target.least_s or 0.0):
-        return None
-    return Cut(-number, span)
+    each = examinations[-number]
+    spans = shortened_pauses(each.tracks, tightened(each.tracks, _inside(segment.span, each)))
+    is_enough = sum(span.duration_s for span in spans) >= max(least * best_s * ENOUGH_SPEECH, target.least_s or 0.0)
+    return [Cut(-number, span) for span in spans] if is_enough else []
 
 
 def _inside(span: Span, each: Examination) -> Span:
@@ -133,23 +146,43 @@ def _worth(each: Examination) -> float:
 
 
 def _best(examinations: Sequence[Examination], total_s: float) -> list[Cut]:
-    """Return the best segments of all recordings, best first, up to `total_s`, long pauses shortened."""
+    """Return the best segments of all recordings, best first, up to `total_s`, long pauses shortened.
+
+    Where long segments are too few, short ones are taken: two sentences are more than one.
+    """
+    cuts = _joined(examinations, total_s, LEAST_PART_S)
+    if _seconds(cuts) < STRETCH_SHARE[0] * total_s:
+        cuts = max(cuts, _joined(examinations, total_s, SHORT_PART_S), key=_seconds)
+    return cuts
+
+
+def _joined(examinations: Sequence[Examination], total_s: float, least_part_s: float) -> list[Cut]:
     segments = [
         (_worth(each) + segment.score, -number, segment)
         for number, each in enumerate(examinations)
-        for segment in ranked(each.tracks, total_s=total_s, flat_tops_per_s=each.flat_tops_per_s, foreign=each.foreign)
+        for segment in ranked(
+            each.tracks,
+            total_s=total_s,
+            flat_tops_per_s=each.flat_tops_per_s,
+            foreign=each.foreign,
+            least_part_s=least_part_s,
+        )
     ]
     segments.sort(key=lambda entry: (-entry[0], -entry[1], entry[2].span.start_s))
     cuts: list[Cut] = []
     left_s = total_s
     for _score, number, segment in segments:
         each = examinations[-number]
-        for span in shortened_pauses(each.tracks, _inside(segment.span, each)):
+        for span in shortened_pauses(each.tracks, tightened(each.tracks, _inside(segment.span, each))):
             kept = Span(span.start_s, min(span.end_s, span.start_s + left_s))
             if kept.duration_s >= SHORTEST_S or (kept == span and kept.duration_s > 0):
                 cuts.append(Cut(-number, kept))
                 left_s -= kept.duration_s
     return cuts
+
+
+def _seconds(cuts: Iterable[Cut]) -> float:
+    return sum(cut.span.duration_s for cut in cuts)
 
 
 def _all_of(number: int, each: Examination, *, trims: bool) -> list[Cut]:
@@ -192,7 +225,9 @@ def _filled(
             room_s -= cut.span.duration_s
         if held:
             files.append(_file(held, examinations, target))
-    return tuple(files[: target.max_files])
+    least_s = max(target.min_file_s or 0.0, SHORTEST_S)
+    long_enough = [file for file in files if file.duration_s >= least_s]  # not so is what splitting left over
+    return tuple((long_enough or files)[: target.max_files])
 
 
 def _pieces(cut: Cut, examination: Examination, limit_s: float) -> list[Cut]:

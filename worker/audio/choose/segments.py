@@ -72,6 +72,7 @@ def ranked(
     total_s: float,
     flat_tops_per_s: Flat | None = None,
     foreign: Sequence[Span] = (),
+    least_part_s: float = LEAST_PART_S,
 ) -> list[Segment]:
     """Return segments that do not overlap, best first, of `total_s` together at most; none where nobody speaks.
 
@@ -83,9 +84,10 @@ def ranked(
         total_s: The wanted length of all together; may be infinite.
         flat_tops_per_s: Clipped samples of every second.
         foreign: Where another than the main voice speaks.
+        least_part_s: The shortest segment that is wanted.
     """
     most_s = min(MOST_PART_S, total_s)
-    least_s, best_s = min(LEAST_PART_S, most_s), min(BEST_PART_S, most_s)
+    least_s, best_s = min(least_part_s, most_s), min(BEST_PART_S, most_s)
     atoms = find_atoms(tracks, longest_s=most_s)
     if not len(atoms):
         return []

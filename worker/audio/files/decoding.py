@@ -148,8 +148,6 @@ class _Decoding:
         peak = float(np.abs(block).max(initial=0.0))
         if not peak <= MAX_AMPLITUDE:  # written so that NaN fails too
             raise Refused(ErrorCode.UNREADABLE, f"it holds impossible values ({peak:g} where 1.0 is full scale)")
-        if peak > 1.0:
-            np.clip(block, -1.0, 1.0, out=block)
         write_frame(self._sink_fd, FrameKind.BLOCK, np.ascontiguousarray(block).data)
 
     def _finish(self) -> None:

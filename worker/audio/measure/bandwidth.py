@@ -14,6 +14,7 @@ import scipy.fft
 FRAME_S: Final = 2_048 / 48_000
 FRAMES_PER_S: Final = 3
 MAX_FRAMES: Final = 400  # 1.6 MB at 48 kHz
+PAUSE_POWER: Final = 1e-3  # of the strongest frame: what is weaker is a second of pause and says nothing of the voice
 SILENT_POWER: Final = 1e-9  # of a frame's first difference: digital silence, dither
 QUANTILE: Final = 90.0
 SMOOTHING_HZ: Final = 120.0
@@ -74,7 +75,10 @@ class BandwidthMeter:
             self._take(samples)
         if not self._kept:
             return None
-        spectrum = np.percentile(np.concatenate(self._kept), QUANTILE, axis=0)
+        spectra = np.concatenate(self._kept)
+        strengths = spectra.sum(axis=1)
+        spectra = spectra[strengths >= strengths.max() * PAUSE_POWER]
+        spectrum = np.percentile(spectra, QUANTILE, axis=0)
         bin_hz = self._rate_hz / self._frame
         width = max(round(SMOOTHING_HZ / bin_hz) | 1, 1)
         padded = np.pad(spectrum, width // 2, mode="edge")

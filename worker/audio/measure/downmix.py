@@ -29,7 +29,7 @@ class Mix:
     def apply(self, block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the mono signal of a block: float32, shape (channels, frames) in, (1, frames) out."""
         side = block.mean(axis=0, keepdims=True) if self.channel is None else block[self.channel : self.channel + 1]
-        return np.asarray(np.clip(side - np.float32(self.offset), -1.0, 1.0), np.float32)
+        return np.asarray(side - np.float32(self.offset), np.float32)
 
     def to_json(self) -> dict[str, Any]:
         return {"channel": self.channel, "offset": self.offset}

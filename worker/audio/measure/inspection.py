@@ -79,12 +79,14 @@ class Examination:
     Attributes:
         flat_tops_per_s: Clipped samples of every second.
         foreign: Where another than the main voice seems to speak.
+        voice: The voiceprint of the main voice, a unit vector; None where there was too little speech.
     """
 
     inspection: Inspection
     tracks: Tracks
     flat_tops_per_s: npt.NDArray[np.int32]
     foreign: tuple[Span, ...]
+    voice: npt.NDArray[np.float32] | None = None
 
     def save(self, path: Path) -> None:
         """Write the moments to a file, for a later stage of the same job on this machine. Raises: OSError."""
@@ -100,6 +102,7 @@ class Examination:
                 by=np.array(tracks.by),
                 flat_tops=self.flat_tops_per_s,
                 foreign=foreign,
+                voice=np.zeros(0, np.float32) if self.voice is None else self.voice,
             )
 
     @classmethod
@@ -119,4 +122,5 @@ class Examination:
                 "silero" if by == "silero" else "energy",
             )
             foreign = tuple(Span(float(start_s), float(end_s)) for start_s, end_s in stored["foreign"])
-            return cls(inspection, tracks, stored["flat_tops"], foreign)
+            voice = stored["voice"]
+            return cls(inspection, tracks, stored["flat_tops"], foreign, voice if voice.size else None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from worker.audio.measure.cleaned import find_cleaning
 from worker.audio.measure.reverberation import reverberation_s
@@ -11,6 +11,8 @@ from worker.audio.measure.sound import Sound
 from worker.audio.measure.speaking import speaking
 from worker.audio.measure.verdicts import CHECKS, Finding
 from worker.audio.tracks import Tracks
+
+ENOUGH_S: Final = 2.0  # in less, one vowel decides what the noise and the highest frequency seem to be
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +84,22 @@ def measure(
 ) -> Measures:
     """Return the measures of a signal; without its `sound` those of the tracks alone."""
     said, snr, cleaned = speaking(tracks), estimate_snr(tracks), find_cleaning(tracks)
+    is_enough = tracks.duration_s >= ENOUGH_S
     return Measures(
         duration_s=duration_s if duration_s is not None else sound.duration_s if sound else tracks.duration_s,
         missing_share=missing_share,
         speech_s=said.duration_s,
         speech_share=said.share,
         speech_by=tracks.by,
-        snr_db=snr.snr_db,
-        snr_by=snr.method,
+        snr_db=snr.snr_db if is_enough else None,
+        snr_by=snr.method if is_enough else None,
         loudness_lufs=sound.loudness_lufs if sound else None,
         true_peak_dbtp=sound.true_peak_dbtp if sound else None,
         peak_dbfs=sound.peak_dbfs if sound else None,
         flat_tops_per_10k=sound.clipping.flat_tops_per_10k if sound else None,
         pile_up=sound.clipping.pile_up if sound else None,
         crest_db=sound.clipping.crest_db if sound else None,
-        bandwidth_hz=sound.bandwidth_hz if sound else None,
+        bandwidth_hz=sound.bandwidth_hz if sound and is_enough else None,
         echo_s=reverberation_s(tracks),
         voice_likeness=voice_likeness,
         gated_share=cleaned.gated_share if cleaned else None,

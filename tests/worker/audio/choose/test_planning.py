@@ -83,6 +83,13 @@ def test_pieces_of_a_split_recording_part_in_pauses() -> None:
         assert into_s >= 3.7 or into_s < 0.2
 
 
+def test_what_splitting_leaves_over_is_no_file_where_it_is_too_short_for_one() -> None:
+    target = Target(min_file_s=5.0, max_file_s=20.0)
+    files = plan([examined([(42.0, True)])], target, trims=False)
+    assert [round(file.duration_s) for file in files] == [20, 20]
+    assert len(plan([examined(talk(3.0))], target, trims=False)) == 1
+
+
 def test_more_recordings_than_files_are_joined() -> None:
     files = plan([examined(talk(5.0)) for _ in range(5)], Target(max_files=3), trims=False)
     assert len(files) == 1

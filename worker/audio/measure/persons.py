@@ -1,0 +1,43 @@
+"""Whether several recordings sound like one person. Pure, by the voiceprint of each one's main voice.
+
+It compares; nothing here knows or says who speaks.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+# Of 79 clean recordings of 71 speakers: takes of one speaker had .83 and more, of pairs of speakers 95 % less than this,
+# and the most alike .82 (2026-11).
+ONE_PERSON_LIKENESS: Final = 0.72
+
+Vector = npt.NDArray[np.float32]
+
+
+def strangers(voices: Sequence[Vector | None]) -> dict[int, float]:
+    """Return which recordings do not sound like the rest, by their number, and how like they are, -1 to 1.
+
+    The rest is what the one recording stands for that is most like all others. `voices` are unit vectors; None where
+    there was too little speech to compare, which is never a stranger.
+    """
+    known = [(number, voice) for number, voice in enumerate(voices) if voice is not None]
+    if len(known) < 2:
+        return {}
+    table = np.stack([voice for _, voice in known])
+    likeness = table @ table.T
+    centre = int(np.argmax(likeness.sum(axis=1)))
+    return {
+        number: round(float(likeness[centre, row]), 2)
+        for row, (number, _voice) in enumerate(known)
+        if likeness[centre, row] < ONE_PERSON_LIKENESS
+    }
+
+
+def told(likeness: float) -> str:
+    """Return what to tell the owner of a recording that does not sound like the rest."""
+    return (
+        f"another person seems to speak than in the other recordings (likeness {likeness:.2f} of 1): "
+        "upload recordings of one person only."
+    )
