@@ -84,7 +84,8 @@ def _plan(examinations: Sequence[Examination], target: Target, limit_s: float, *
     total_s = min(target.max_total_s or float("inf"), limit_s * (target.max_files or float("inf")))
     everything = [_all_of(number, each, trims=trims) for number, each in enumerate(examinations)]
     if best_s is not None:
-        chosen = _best(examinations, min(best_s, total_s))
+        wanted_s = best_s * STRETCH_SHARE[1] if best_s <= ONE_STRETCH_S else best_s
+        chosen = _best(examinations, min(wanted_s, total_s))
         return _filled([chosen or [cut for cuts in everything for cut in cuts]], examinations, target, limit_s)
     if sum(cut.span.duration_s for cuts in everything for cut in cuts) > total_s:
         everything = _by_recording(_best(examinations, total_s), len(examinations))

@@ -50,6 +50,20 @@ def test_limits_of_seconds_hold_for_the_one_stretch() -> None:
     assert 5.0 <= file.duration_s <= 10.0
 
 
+def test_the_silence_around_a_few_words_is_not_sent_to_fill_a_stretch() -> None:
+    moments = [(20.0, False), (5.0, True), (20.0, False), (5.0, True), (20.0, False)]
+    [file] = plan([examined(moments)], Target(best_s=10.0, max_files=1, max_file_s=60.0), trims=True)
+    assert len(file.cuts) == 2
+    assert file.duration_s == pytest.approx(2 * (5.0 + 0.35), abs=0.3)
+
+
+@pytest.mark.parametrize("best_s", [None, 8.0])
+def test_trimming_never_takes_a_recording_below_what_the_engine_needs(best_s: float | None) -> None:
+    moments = [(0.5, False), (4.0, True), (0.5, False)]
+    [file] = plan([examined(moments)], Target(best_s=best_s, least_s=5.0, max_files=1, max_file_s=10.0), trims=True)
+    assert file.duration_s == pytest.approx(5.0)
+
+
 def test_recordings_too_short_for_one_stretch_are_joined() -> None:
     target = Target(best_s=10.0, least_s=5.0, max_files=1, max_file_s=15.0)
     [file] = plan([examined(talk(3.0)), examined(talk(3.0)), examined(talk(3.0))], target, trims=True)
