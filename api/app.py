@@ -38,6 +38,7 @@ def create_app(services: Services, doorbell: BackgroundBell) -> FastAPI:
     app.state.doorbell = doorbell
     app.state.limits = RequestLimits(services.settings)
     app.state.buffers = BufferPool(services.settings.upload_buffers, PART_BYTES)
+    app.state.health = health.Health(services, doorbell)
     app.state.checks = CheckRoom(services.settings)
     for router in DOORS:
         app.include_router(router)

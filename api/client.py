@@ -45,12 +45,17 @@ class Client:
 
     def __init__(self, url: str, key: str) -> None:
         self._url = url.rstrip("/")
-        self._http = httpx.Client(
-            base_url=f"{self._url}/api/v2",
-            headers={"authorization": f"Bearer {key}"},
-            timeout=_TIMEOUT,
-            trust_env=False,
-        )
+        try:
+            self._http = httpx.Client(
+                base_url=f"{self._url}/api/v2",
+                headers={"authorization": f"Bearer {key}"},
+                timeout=_TIMEOUT,
+                trust_env=False,
+            )
+        except httpx.InvalidURL as error:
+            raise SetupError(
+                f"{url!r} is no address of a service ({error}); CLONEPIPE_API_URL sets it, as in http://127.0.0.1:8000."
+            ) from error
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -63,7 +68,12 @@ class Client:
     def create(self, order: Order, sent: Callable[[int], None]) -> dict[str, Any]:
         """Upload recordings; `sent` is told how many bytes of them went out so far."""
         # A key for each order: should the answer be lost, sending the same again makes no second clone.
-        headers = {"idempotency-key": order.idempotency_key or secrets.token_hex(16)}
+        key = order.idempotency_key or secrets.token_hex(16)
+        if not _KEY.fullmatch(key):
+            raise SetupError(
+                f"The idempotency key {key[:40]!r} cannot be one: it has visible ASCII characters only, no blanks."
+            )
+        headers = {"idempotency-key": key}
         with ExitStack() as stack:
             counter = _Counter(sent)
             files = [

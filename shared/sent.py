@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from shared.clones import not_found, owned
 from shared.db.models import Clone, PreparedFile
 from shared.errors import NotFound
+from shared.states import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,15 @@ def files(session: Session, account_id: str, clone_id: str) -> tuple[SentFile, .
 
 def file(session: Session, account_id: str, clone_id: str, number: int) -> SentFile:
     """Return one file by its number. Raises: NotFound."""
-    for found in files(session, account_id, clone_id):
+    made = files(session, account_id, clone_id)
+    for found in made:
         if found.number == number:
             return found
+    if not made and session.scalar(select(Clone.status).where(Clone.id == clone_id)) == Status.FAILED:
+        raise NotFound(
+            "The clone failed, and nothing was made of its recordings; nothing will be. The clone's 'error_message' "
+            "says why it failed."
+        )
     raise NotFound(
         f"There is no file {number} made of the recordings of voice clone '{clone_id[:40]}'; its report lists them."
     )

@@ -31,14 +31,19 @@ from shared.storage.protocol import (
 )
 
 MAX_CONNECTIONS = 32  # threads that may talk to the server at once; more wait for a connection
+CONNECT_TIMEOUT_S = 3
+CHECK_TIMEOUT_S = 3  # whoever checks wants to know how the server is now, not once it has recovered
 
 _MISSING_CODES = frozenset({"NoSuchKey", "404", "NotFound"})
 _NO_SUCH_UPLOAD = "NoSuchUpload"
 _BEHIND_THE_END = "InvalidRange"
+_IMPATIENT = Config(read_timeout=CHECK_TIMEOUT_S, retries={"mode": "standard", "total_max_attempts": 1})
 
 
 class S3Storage(Storage):
-    """A storage under `prefix` in one bucket, with one client: boto3's clients may be shared by threads.
+    """A storage under `prefix` in one bucket, with one client for the work and an impatient one for checks.
+
+    boto3's clients may be shared by threads.
 
     Raises: SetupError: for an endpoint or a region that cannot be one.
     """
@@ -57,7 +62,7 @@ class S3Storage(Storage):
         by_default = "path" if endpoint_url else "auto"
         addressing = {None: by_default, True: "path", False: "virtual"}[path_style]
         config = Config(
-            connect_timeout=3,
+            connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=30,
             retries={"mode": "standard", "total_max_attempts": 3},
             max_pool_connections=MAX_CONNECTIONS,
@@ -69,6 +74,9 @@ class S3Storage(Storage):
         try:
             session = boto3.session.Session()
             self._client: Any = session.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
+            self._impatient: Any = session.client(
+                "s3", endpoint_url=endpoint_url, region_name=region, config=config.merge(_IMPATIENT)
+            )
         except (BotoCoreError, ValueError) as error:
             raise SetupError(f"The S3 storage cannot be set up: {error}") from error
 
@@ -157,10 +165,12 @@ class S3Storage(Storage):
 
     @override
     def check(self) -> None:
-        # Begins an upload and drops it: that asks for credentials, bucket and the right to write, and leaves nothing.
+        # One key for all checks: what a server that froze stores once it is back, the next check removes. An upload
+        # begun in parts would stay open instead, one for each check that it did not answer.
         place = self._place("check")
         with _named("take an object"):
-            _abort(place, self._client.create_multipart_upload(**place)["UploadId"], self._client)
+            self._impatient.put_object(**place, Body=b"\0")
+            self._impatient.delete_object(**place)
 
     def _place(self, key: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + checked_key(key)}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from api.client import KEY_FILE, Client, find_key
+from api.client import KEY_FILE, Client, Order, find_key
 from shared.errors import CloneNotFound, SetupError
 from shared.settings import Settings
 
@@ -36,3 +36,16 @@ def test_what_cannot_be_an_id_is_no_clone_and_is_not_asked_for(voice_id: str) ->
     for ask in (client.get, client.report):
         with pytest.raises(CloneNotFound, match="There is no voice clone"):
             ask(voice_id)
+
+
+@pytest.mark.parametrize("key", ["ü", "a b", "a\n", "\udcff"])
+def test_an_idempotency_key_that_no_header_can_carry_is_refused_before_anything_is_sent(key: str) -> None:
+    client = Client("http://127.0.0.1:9", "cp_123")  # where nothing answers
+    with pytest.raises(SetupError, match=r"^The idempotency key '.+' cannot be one"):
+        client.create(Order((), {}, key), lambda _: None)
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://host:port", "http://a\n"])
+def test_an_address_that_cannot_be_one_is_told(url: str) -> None:
+    with pytest.raises(SetupError, match=r"is no address of a service .* CLONEPIPE_API_URL sets it"):
+        Client.from_settings(Settings(api_url=url, api_key="cp_12345678"))

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import update
 
-from shared.db.models import PreparedFile
+from shared.db.models import Clone, PreparedFile
 from tests.api.doors.conftest import SPEECH, Door
 from tests.api.doors.made import PREPARED, prepare
 
@@ -47,6 +47,16 @@ def test_a_file_that_is_not_there_is_404_and_names_the_report(door: Door, sent: 
     assert "report" in answer.json()["message"]
     for number in ("0", "-1", "x", str(2**31)):
         assert door.client.get(f"{sent}/{number}/{tail}").status_code == 400
+
+
+@pytest.mark.parametrize("tail", ["audio", "peaks"])
+def test_of_a_clone_that_failed_before_anything_was_made_that_is_said(door: Door, tail: str) -> None:
+    voice_id = door.create()["voiceId"]
+    with door.services.database.write() as session:
+        session.execute(update(Clone).values(status="failed", error_code="NO_SPEECH", error_message="No speech."))
+    answer = door.client.get(f"{CLONES}/{voice_id}/sent/1/{tail}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
+    assert "The clone failed, and nothing was made" in answer.json()["message"]
 
 
 @pytest.mark.parametrize("tail", ["audio", "peaks"])

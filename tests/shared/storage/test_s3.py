@@ -2,6 +2,7 @@
 
 import io
 import secrets
+import signal
 import socket
 import threading
 import time
@@ -109,6 +110,21 @@ def test_a_server_that_dies_is_told_in_a_bounded_time(monkeypatch, tmp_path):
                 use()
         assert time.monotonic() - began < 60
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_check_of_a_server_that_is_frozen_is_told_soon_and_leaves_nothing_once_it_is_back(monkeypatch):
+    with seaweed() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        storage = S3Storage(bucket=server.bucket, endpoint_url=server.endpoint_url)
+        server.process.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(StorageUnavailable, match="ReadTimeoutError"):
+            storage.check()
+        assert time.monotonic() - began < 6
+        server.process.send_signal(signal.SIGCONT)
+        storage.check()
+        assert storage.sweep_unfinished(0) == 0
 
 
 @pytest.fixture

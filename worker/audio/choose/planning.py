@@ -21,6 +21,7 @@ ONE_STRETCH_S: Final = 30.0  # an engine that wants no more than this wants it i
 STRETCH_SHARE: Final = (0.7, 1.3)  # of what is best, when the engine names no limits of its own
 ENOUGH_SPEECH: Final = 0.9  # of the shortest stretch, when its silence has been taken out
 SHORT_PART_S: Final = 1.5  # segments of this length are joined where longer ones are too few
+NEARLY: Final = 0.8  # of what an engine needs: the pauses of this much speech may count; silence makes no voice
 SHORTEST_S: Final = 0.5
 FLAC_OVERHEAD: Final = 1.02  # sound that cannot be compressed is a little larger than as WAV
 
@@ -64,11 +65,12 @@ def plan(examinations: Sequence[Examination], target: Target, *, trims: bool) ->
     """Return the files to make of one or more recordings; at least one. Recordings are numbered from 0.
 
     `trims` False leaves the ends and the pauses of a recording alone where all of it is sent. So does an engine that
-    needs more seconds than remain without them.
+    needs a few more seconds than remain without them.
     """
     limit_s = _file_limit_s(examinations, target)
     files = _plan(examinations, target, limit_s, trims=trims)
-    if sum(file.duration_s for file in files) < (target.least_s or 0.0):
+    least_s = target.least_s or 0.0
+    if NEARLY * least_s <= sum(file.duration_s for file in files) < least_s:
         wholes = [_all_of(number, each, trims=False) for number, each in enumerate(examinations)]
         untrimmed = _filled(wholes, examinations, target, limit_s)
         return max(untrimmed, files, key=lambda each: sum(file.duration_s for file in each))
@@ -82,11 +84,11 @@ def _plan(examinations: Sequence[Examination], target: Target, limit_s: float, *
         if stretch:
             return (_file(stretch, examinations, target),)
     total_s = min(target.max_total_s or float("inf"), limit_s * (target.max_files or float("inf")))
-    everything = [_all_of(number, each, trims=trims) for number, each in enumerate(examinations)]
     if best_s is not None:
         wanted_s = best_s * STRETCH_SHARE[1] if best_s <= ONE_STRETCH_S else best_s
         chosen = _best(examinations, min(wanted_s, total_s))
-        return _filled([chosen or [cut for cuts in everything for cut in cuts]], examinations, target, limit_s)
+        return _filled([chosen], examinations, target, limit_s)
+    everything = [_all_of(number, each, trims=trims) for number, each in enumerate(examinations)]
     if sum(cut.span.duration_s for cuts in everything for cut in cuts) > total_s:
         everything = _by_recording(_best(examinations, total_s), len(examinations))
     return _filled(everything, examinations, target, limit_s)
@@ -154,6 +156,8 @@ def _best(examinations: Sequence[Examination], total_s: float) -> list[Cut]:
     cuts = _joined(examinations, total_s, LEAST_PART_S)
     if _seconds(cuts) < STRETCH_SHARE[0] * total_s:
         cuts = max(cuts, _joined(examinations, total_s, SHORT_PART_S), key=_seconds)
+    if not cuts:  # nobody speaks, so there is nothing to choose by
+        return [Cut(0, Span(0.0, min(total_s, examinations[0].inspection.duration_s)))]
     return cuts
 
 
