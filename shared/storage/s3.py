@@ -32,7 +32,7 @@ from shared.storage.protocol import (
 
 MAX_CONNECTIONS = 32  # threads that may talk to the server at once; more wait for a connection
 CONNECT_TIMEOUT_S = 3
-CHECK_TIMEOUT_S = 3  # whoever checks wants to know how the server is now, not once it has recovered
+CHECK_TIMEOUT_S = 2.5  # plus the second for which boto3 waits for "100 Continue"
 
 _MISSING_CODES = frozenset({"NoSuchKey", "404", "NotFound"})
 _NO_SUCH_UPLOAD = "NoSuchUpload"

@@ -127,7 +127,11 @@ def tightened(tracks: Tracks, span: Span) -> Span:
     spoken = [each for each in spoken if each.end_s > span.start_s and each.start_s < span.end_s]
     if not spoken:
         return span
-    return Span(max(span.start_s, spoken[0].start_s - PAD_BEFORE_S), min(span.end_s, spoken[-1].end_s + PAD_AFTER_S))
+    start_s, end_s = spoken[0].start_s - PAD_BEFORE_S, spoken[-1].end_s + PAD_AFTER_S
+    return Span(
+        start_s if start_s > span.start_s + NOT_WORTH_S else span.start_s,
+        end_s if end_s < span.end_s - NOT_WORTH_S else span.end_s,
+    )
 
 
 def shortened_pauses(tracks: Tracks, span: Span) -> list[Span]:

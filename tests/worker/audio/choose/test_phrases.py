@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.worker.audio.spoken_tracks import Stretches, add, bursts, heard, noise, room_with
-from worker.audio.choose.phrases import phrases, shortened_pauses, trim
+from worker.audio.choose.phrases import phrases, shortened_pauses, tightened, trim
 from worker.audio.tracks import BANDS, HOPS_PER_WINDOW, WINDOW_S, Span, Tracks
 
 NEAR = 0.02
@@ -111,6 +111,14 @@ def test_never_less_than_a_second_is_kept(start_s: float) -> None:
 
 def test_a_recording_under_a_second_is_kept_whole() -> None:
     assert trim(room_with(0.6, [(0.2, 0.4)]), 0.6) == Span(0.0, 0.6)
+
+
+def test_the_silence_at_the_ends_of_a_stretch_is_left_away_where_it_is_worth_it() -> None:
+    tracks = room_with(9.0, [(3.0, 6.0)])
+    kept = tightened(tracks, Span(0.5, 6.25))
+    assert kept.start_s == pytest.approx(2.85, abs=NEAR)
+    assert kept.end_s == 6.25
+    assert tightened(tracks, Span(7.0, 8.5)) == Span(7.0, 8.5)
 
 
 def test_a_long_pause_loses_its_middle() -> None:
