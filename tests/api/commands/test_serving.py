@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import until
 from tests.stack import running_stack
 
 CLONEPIPE = Path(sys.executable).with_name("clonepipe")
@@ -37,6 +38,9 @@ def test_the_children_of_up_do_not_tell_it_again_and_its_farewell_is_its_own() -
 
 def test_a_broker_that_cannot_be_reached_is_told_with_the_banner_and_without_its_password() -> None:
     with running_stack(broker_url="redis://:x1y2z3@127.0.0.1:9/0", ready="degraded") as stack:
+        until(
+            lambda: "cannot be reached: recordings" in stack.log()
+        )  # written after the service has said that it is up
         stack.end(2)
         said = (stack.folder / "log").read_text()
     assert "\nCLONEPIPE_BROKER_URL cannot be reached: recordings are accepted" in said
