@@ -17,10 +17,9 @@ from worker.audio.measure.persons import told
 from worker.audio.measure.verdicts import Verdict
 from worker.audio.tracks import Span
 from worker.audio.treat.prepared import Prepared
-from worker.stages.limits import least_s
+from worker.stages.limits import TOLERANCE_S, least_s
 
 ENOUGH: Final = 0.95  # of what an engine makes best use of; the cuts of joined segments never meet it exactly
-TOLERANCE_S: Final = 0.05  # rounding of frames and seconds
 _PIECES_SHOWN: Final = 3  # of one recording; more are counted
 
 

@@ -2,6 +2,7 @@
 
 import sys
 
+# The sleep stands for a child that never answers; its test kills it.
 HANGS = "import sys, time; sys.stdin.read(); time.sleep(600)"
 DIES = "import os, sys; sys.stdin.read(); os.kill(os.getpid(), 9)"
 BABBLES = "import sys; sys.stdin.read(); print('{\"files\": ['); sys.stderr.write('no memory\\n')"

@@ -18,6 +18,7 @@ from tests.processes import is_gone, until
 from tests.stack import CLEAN_SPEECH
 
 FILE = CheckedFile("file-1", "anna.flac", CLEAN_SPEECH, "flac", CLEAN_SPEECH.stat().st_size, "0" * 64)
+# The sleeps never run out: the test is that both processes are killed.
 GRANDCHILD = "import subprocess, sys, time; subprocess.Popen(['sleep', '600']); sys.stdin.read(); time.sleep(600)"
 
 

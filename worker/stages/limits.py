@@ -1,9 +1,13 @@
 """The operator's limits, and an engine's, in the sound room's words."""
 
+from typing import Final
+
 from shared.settings import Settings
 from shared.vendors.protocol import Limits
 from worker.audio.choose.planning import Target
 from worker.audio.files.wire import DecodeLimits
+
+TOLERANCE_S: Final = 0.05  # rounding of frames and seconds, where what is usable is held against what is needed
 
 
 def decode_limits(settings: Settings) -> DecodeLimits:

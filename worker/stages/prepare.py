@@ -17,14 +17,13 @@ from worker.audio.preparation import Prepared, Source, Wish
 from worker.audio.preparation import prepare as make
 from worker.endings import Advance, Ending
 from worker.stages.examinations import examine
-from worker.stages.limits import decode_limits, least_s, target_of
+from worker.stages.limits import TOLERANCE_S, decode_limits, least_s, target_of
 from worker.task import Task
 
 CONTENT_TYPES = {"wav": "audio/wav", "flac": "audio/flac"}
 
 # Of the stage, for progress: until all recordings are known, until the files are made; then they are stored.
 _EXAMINED, _MADE = 0.3, 0.9
-_TOLERANCE_S = 0.05  # rounding of frames and seconds
 
 
 def prepare(task: Task) -> Ending:
@@ -71,7 +70,7 @@ def _sources(task: Task) -> list[Source]:
 def _check_enough(task: Task, found_s: float) -> None:
     """Refuse what the engine cannot make a voice of. Raises: AudioTooShort."""
     needed_s = least_s(task.engine.limits)
-    if needed_s is None or found_s > needed_s - _TOLERANCE_S:
+    if needed_s is None or found_s > needed_s - TOLERANCE_S:
         return
     filenames = [recording.filename for recording in task.recordings]
     named = filenames[0] if len(filenames) == 1 else f"{', '.join(filenames[:-1])} and {filenames[-1]} together"

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worker.audio.measure.surveyor import Analysis, Surveyor
+from worker.audio.measure.voiceprint import WINDOW_FRAMES as VOICE_FRAMES
 from worker.audio.measure.voices import voice_kept
 from worker.audio.scratch import Scratch
 from worker.audio.tracks import ANALYSIS_RATE_HZ, WINDOW_FRAMES, Span, Tracks
@@ -22,7 +23,6 @@ from worker.audio.treat.mask import MaskDenoiser
 from worker.audio.treat.policy import Denoising, Method
 
 VOICE_WINDOWS: Final = 6  # stretches whose voice is compared before and after
-VOICE_FRAMES: Final = 25_600  # 1.6 s at 16 kHz, what a voiceprint is taken of
 
 Windows = npt.NDArray[np.float32]
 

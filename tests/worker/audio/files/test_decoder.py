@@ -224,7 +224,7 @@ from worker.audio.files.wire import DecodeLimits
 decoder = Decoder()
 with decoder.decode(Path(sys.argv[1]), filename="long.wav", limits=DecodeLimits(600.0, 2**29)) as stream:
     print(decoder.host_pid, stream.child_pid, flush=True)
-    time.sleep(60)
+    time.sleep(60)  # never runs out: the test kills it
 """
 
 
