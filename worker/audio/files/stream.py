@@ -37,7 +37,8 @@ class ChildGone(Exception):
 class DecodedStream:
     """One recording, decoded while it is read; iterate it once. One thread at a time.
 
-    Blocks are float32 of shape (channels, frames) in [-1, 1], each a second long but for the last. `warnings` is
+    Blocks are float32 of shape (channels, frames), each a second long but for the last; full scale is 1, and floats and
+    lossy codecs may pass it up to 8. `warnings` is
     complete after the last block; each begins with a word and a colon (`truncated:`, `damaged:`, `changed:`).
     """
 
