@@ -4,10 +4,11 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from sqlalchemy import create_engine, text
 
 from shared.db.engine import Database
@@ -37,6 +38,23 @@ class PostgresServer:
         with engine.connect() as connection:
             connection.execute(text(statement))
         engine.dispose()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop every process of the server for the length of the block: its connections stay open and say nothing."""
+        number = int((self.folder / "postmaster.pid").read_text().split()[0])
+        first = psutil.Process(number)
+        stopped = []
+        try:
+            for process in (first, *first.children(recursive=True)):  # the first begins: it would start others
+                with suppress(psutil.NoSuchProcess):
+                    process.suspend()
+                    stopped.append(process)
+            yield
+        finally:
+            for process in stopped:
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
 
 
 @contextmanager

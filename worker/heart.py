@@ -1,7 +1,7 @@
 """Signs of life. One thread a process renews every lease in hand and says that the worker is there.
 
-A lease that could not be renewed is marked lost here, at the latest when it runs out by our own clock, so that its
-holder stops before another worker can have begun.
+A lease that could not be renewed is lost when it runs out by our own clock, whatever the thread here is waiting for, so
+that its holder stops before another worker can have begun.
 """
 
 import threading
@@ -17,6 +17,8 @@ from shared.errors import ClaimLost, DatabaseUnavailable
 from shared.states import Queue
 
 _PRESENCE_EVERY_S = 10.0
+_AGAIN_AFTER_S = 1.0  # where there was no database
+_SURE = 0.9  # of a lease: what is left is for clocks that run apart, and for the claim's own way here
 _logger = log.get(__name__)
 
 
@@ -25,8 +27,14 @@ class Hold:
     """A claim in hand, as long as it is."""
 
     claim: Claim
-    renewed_at_s: float
-    lost: threading.Event = field(default_factory=threading.Event)
+    lease_s: float
+    renewed_at_s: float  # when the last renewal that succeeded was asked for, or the claim
+    taken: threading.Event = field(default_factory=threading.Event)  # the database said that it is another's
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether somebody else has the job, or may have it by now."""
+        return self.taken.is_set() or time.monotonic() - self.renewed_at_s > self.lease_s * _SURE
 
 
 class Heart:
@@ -47,7 +55,7 @@ class Heart:
     @contextmanager
     def hold(self, claim: Claim) -> Iterator[Hold]:
         """Keep a claim alive for the length of the block."""
-        hold = Hold(claim, time.monotonic())
+        hold = Hold(claim, self._lease_s, time.monotonic())
         with self._lock:
             self._holds.add(hold)
         try:
@@ -61,28 +69,28 @@ class Heart:
         pause_s = min(self._lease_s / 3, _PRESENCE_EVERY_S)
         while True:
             began_s = time.monotonic()
+            rest_s = pause_s
             try:
                 if began_s - seen_at_s >= _PRESENCE_EVERY_S:
                     with self._database.write() as session:
                         jobs.note_presence(session, self._owner, self._queues, self._slots)
                     seen_at_s = began_s
+                self._renew_all()
             except DatabaseUnavailable:
                 _logger.warning("database_unavailable")
-            with self._lock:
-                holds = tuple(self._holds)
-            for hold in holds:
-                self._renew(hold)
-            time.sleep(max(0.05, pause_s - (time.monotonic() - began_s)))
+                rest_s = min(pause_s, _AGAIN_AFTER_S)
+            time.sleep(max(0.05, rest_s - (time.monotonic() - began_s)))
 
-    def _renew(self, hold: Hold) -> None:
-        began_s = time.monotonic()
-        try:
-            with self._database.write() as session:
-                claims.renew(session, hold.claim, self._lease_s)
-            hold.renewed_at_s = began_s
-        except ClaimLost:
-            # Also so when the stage has just ended and moved the job itself; then nobody reads the flag any more.
-            hold.lost.set()
-        except DatabaseUnavailable:
-            if began_s - hold.renewed_at_s > self._lease_s * 2 / 3:
-                hold.lost.set()
+    def _renew_all(self) -> None:
+        """Renew every lease; the first that meets no database speaks for all. Raises: DatabaseUnavailable."""
+        with self._lock:
+            holds = tuple(self._holds)
+        for hold in holds:
+            began_s = time.monotonic()
+            try:
+                with self._database.write() as session:
+                    claims.renew(session, hold.claim, self._lease_s)
+                hold.renewed_at_s = began_s
+            except ClaimLost:
+                # Also so when the stage has just ended and moved the job itself; then nobody reads the flag any more.
+                hold.taken.set()

@@ -139,7 +139,7 @@ class Task:
 
         Raises: ClaimLost: when somebody else owns the job now. HandedBack: when this worker is stopping.
         """
-        if self._hold.lost.is_set():
+        if self._hold.is_lost:
             raise ClaimLost
         if self._bench.stopping.is_set():
             raise HandedBack

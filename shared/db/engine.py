@@ -1,8 +1,8 @@
 """Opening a database by its URL, and the two kinds of transaction: reading and writing.
 
 SQLite: write-ahead log, full sync (a 201 must survive a power cut), foreign keys, and `BEGIN IMMEDIATE` for writing,
-so that two writers queue at the start instead of failing in the middle. PostgreSQL: read committed, connections
-checked before use. Nothing outside this folder knows which one it is.
+so that two writers queue at the start instead of failing in the middle. PostgreSQL: read committed, and an end to
+waiting (`shared.db.patience`). Nothing outside this folder knows which one it is.
 """
 
 import sqlite3
@@ -13,12 +13,14 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from shared.errors import DatabaseUnavailable, SetupError
 
 _BUSY_TIMEOUT_S = 15.0
+_POOL_TIMEOUT_S = 5.0  # for a connection that another thread still uses; PostgreSQL only
 _WRITING = "clonepipe_writing"
 
 
@@ -56,6 +58,8 @@ def named_errors() -> Iterator[None]:
         if "disk is full" in str(error.orig):
             raise DatabaseUnavailable("The database cannot be written: its disk is full.") from error
         raise DatabaseUnavailable from error
+    except PoolTimeoutError as error:
+        raise DatabaseUnavailable("Too much is asked of the database at once; try again in a moment.") from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise DatabaseUnavailable from error
@@ -81,7 +85,16 @@ def _open(parsed: URL, pool_size: int) -> Engine:
             event.listen(engine, "begin", _begin_sqlite)
             return engine
         case "postgresql":
-            return create_engine(parsed, pool_size=pool_size, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+            from shared.db.patience import CONNECT_WITHIN_S, make_patient  # the driver is loaded by who uses it
+
+            engine = create_engine(
+                parsed,
+                pool_size=pool_size,
+                pool_timeout=_POOL_TIMEOUT_S,
+                connect_args={"connect_timeout": CONNECT_WITHIN_S},
+            )
+            make_patient(engine)
+            return engine
         case other:
             raise SetupError(
                 f"CLONEPIPE_DATABASE_URL begins with '{other}'; use sqlite:///… or postgresql+psycopg://…."

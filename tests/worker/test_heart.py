@@ -1,5 +1,6 @@
 """Leases are renewed while a stage runs, and given up for lost when somebody else has the job."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from sqlalchemy import select, update
@@ -8,6 +9,7 @@ from shared import claims, jobs
 from shared.claims import Claim
 from shared.db.models import Job, WorkerPresence
 from shared.states import Queue
+from tests.databases import PostgresServer
 from tests.processes import until
 from tests.worker.conftest import Workshop
 from worker.heart import Heart
@@ -35,7 +37,7 @@ def test_a_held_job_outlives_its_lease_many_times(workshop: Workshop) -> None:
     assert first is not None
     with beating(workshop).hold(claim) as hold:
         assert until(lambda: (workshop.job(claim.job_id).lease_until or first) - first > timedelta(seconds=3 * LEASE_S))
-        assert not hold.lost.is_set()
+        assert not hold.is_lost
 
 
 def test_a_job_that_is_let_go_is_not_renewed(workshop: Workshop) -> None:
@@ -56,7 +58,25 @@ def test_a_fence_that_was_raised_is_noticed(workshop: Workshop) -> None:
     with beating(workshop).hold(claim) as hold:
         with workshop.database.write() as session:
             session.execute(update(Job).values(fence=Job.fence + 1))
-        assert hold.lost.wait(5)
+        assert hold.taken.wait(5)
+        assert hold.is_lost
+
+
+def test_a_lease_is_lost_in_time_and_the_next_one_held_though_the_database_freezes(
+    postgres: PostgresServer, make_workshop: Callable[..., Workshop]
+) -> None:
+    workshop = make_workshop(database_url=postgres.new_database())
+    heart = beating(workshop)
+    with heart.hold(take(workshop)) as hold:
+        assert not hold.is_lost
+        with postgres.frozen():
+            assert until(lambda: hold.is_lost, 3 * LEASE_S)
+        assert not hold.taken.is_set()
+    claim = take(workshop)
+    with heart.hold(claim):
+        first = workshop.job(claim.job_id).lease_until
+        assert first is not None
+        assert until(lambda: (workshop.job(claim.job_id).lease_until or first) > first)
 
 
 def test_the_worker_says_that_it_is_there(workshop: Workshop) -> None:

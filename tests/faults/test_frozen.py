@@ -1,0 +1,52 @@
+"""PostgreSQL and the object storage are frozen: callers are told in seconds, and every job ends once they go on."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.databases import PostgresServer
+from tests.profiles import deployed
+from tests.servers import S3Server
+from tests.stack import Stack, running_stack
+
+pytestmark = pytest.mark.faults
+
+TOLD_WITHIN_S = 20.0  # 10 s and a busy machine
+BACK_WITHIN_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def stack(postgres: PostgresServer, s3_server: S3Server) -> Iterator[Stack]:
+    with deployed(postgres, s3_server) as profile, running_stack(profile, lease_s=10) as running:
+        running.wait_for(running.create("warm up"), "ready")
+        yield running
+
+
+def timed(ask) -> tuple[httpx.Response, float]:
+    began_s = time.monotonic()
+    return ask(), time.monotonic() - began_s
+
+
+def test_a_frozen_database_is_told_and_every_job_goes_on_when_it_is_back(
+    stack: Stack, postgres: PostgresServer
+) -> None:
+    before, workers = len(stack.ledger()), stack.pid("worker")
+    voice_ids = [stack.create() for _ in range(5)]
+    poll = lambda: timed(lambda: stack.client.get(f"/voice-clones/{voice_ids[0]}"))  # noqa: E731
+    assert poll()[0].status_code == 200
+    with postgres.frozen(), ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(poll) for _ in range(6)] + [pool.submit(timed, stack.upload) for _ in range(2)]
+        for answer, took_s in [one.result() for one in asked] + [poll()]:
+            assert (answer.status_code, answer.json()["code"]) == (503, "DATABASE_UNAVAILABLE")
+            assert int(answer.headers["retry-after"]) >= 1
+            assert took_s < TOLD_WITHIN_S
+        assert httpx.get(f"{stack.url}/livez", timeout=5, trust_env=False).status_code == 200
+        assert httpx.get(f"{stack.url}/readyz", timeout=15, trust_env=False).status_code == 503
+    voice_ids.append(stack.create("after the thaw"))
+    for voice_id in voice_ids:
+        assert stack.wait_for(voice_id, "ready", "failed", within_s=BACK_WITHIN_S)["status"] == "ready"
+    assert len(stack.ledger()) == before + 6
+    assert stack.pid("worker") == workers
