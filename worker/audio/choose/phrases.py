@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import scipy.ndimage
 
+from worker.audio.measure.surroundings import least_around, mean_around, most_around
 from worker.audio.tracks import BANDS, HOP_S, HOPS_PER_WINDOW, WINDOW_S, Flags, Span, Track, Tracks
 
 PAUSE_S: Final = 0.16  # shorter gaps are stops within words
@@ -185,9 +185,9 @@ def _listen(tracks: Tracks) -> _Sound:
         begin = max(0, first - _AROUND_HOPS - _SMOOTH_HOPS)
         piece = tracks.bands_db[begin : past + _AROUND_HOPS + _SMOOTH_HOPS].astype(np.float32)
         levels_db = piece.reshape(-1, _GROUPS, BANDS // _GROUPS).max(axis=2)
-        smooth_db = scipy.ndimage.uniform_filter1d(levels_db, _SMOOTH_HOPS, axis=0, mode="nearest")
-        floor_db = scipy.ndimage.minimum_filter1d(smooth_db, 2 * _NEAR_HOPS + 1, axis=0, mode="nearest")
-        voice_db = scipy.ndimage.maximum_filter1d(smooth_db, 2 * _AROUND_HOPS + 1, axis=0, mode="nearest")
+        smooth_db = mean_around(levels_db, _SMOOTH_HOPS // 2)
+        floor_db = least_around(smooth_db, _NEAR_HOPS)
+        voice_db = most_around(smooth_db, _AROUND_HOPS)
         threshold_db = np.maximum(floor_db + _OVER_FLOOR_DB, voice_db - _UNDER_VOICE_DB)
         here = slice(first - begin, past - begin)
         audible[first:past] = (levels_db > threshold_db).any(axis=1)[here]

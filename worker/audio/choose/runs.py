@@ -11,10 +11,10 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import scipy.ndimage
 
 from worker.audio.choose.merits import Candidates, Grounds, Numbers
 from worker.audio.choose.phrases import PAD_AFTER_S, PAD_BEFORE_S, PAUSE_S, phrases
+from worker.audio.measure.surroundings import mean_around
 from worker.audio.tracks import WINDOW_S, Span, Track, Tracks
 
 SHORT_PAUSE_S: Final = 0.1
@@ -152,6 +152,6 @@ def _quiet_moments_s(tracks: Tracks, phrase: Span) -> list[float]:
     """Return the middle of the quietest window of every second but at the ends, where cutting does least harm."""
     first, every = round((phrase.start_s + CUT_EVERY_S / 2) / WINDOW_S), round(CUT_EVERY_S / WINDOW_S)
     past = int((phrase.end_s - CUT_EVERY_S / 2) / WINDOW_S)
-    levels_db = scipy.ndimage.uniform_filter1d(tracks.levels_db[first : max(past, first)], 3, mode="nearest")
+    levels_db = mean_around(tracks.levels_db[first : max(past, first)], 1)
     quietest = [begin + int(np.argmin(levels_db[begin : begin + every])) for begin in range(0, levels_db.size, every)]
     return [(first + window + 0.5) * WINDOW_S for window in quietest]

@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 
 FRAME_S: Final = 2_048 / 48_000
 FRAMES_PER_S: Final = 3
@@ -99,7 +98,7 @@ class BandwidthMeter:
         chosen = chosen[powers[chosen] > SILENT_POWER]
         if not chosen.size:
             return
-        spectra = scipy.fft.rfft(frames[chosen] * self._taper, axis=1)
+        spectra = np.fft.rfft(frames[chosen] * self._taper, axis=1)
         self._kept.append(np.square(spectra.real) + np.square(spectra.imag))
         if len(self._kept) * FRAMES_PER_S > MAX_FRAMES:
             self._kept, self._stride = self._kept[::2], 2 * self._stride

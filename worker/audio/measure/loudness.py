@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import scipy.signal
 
 from worker.audio.measure.hops import HopPowers
+from worker.audio.measure.recursive import RecursiveFilter
 
 STEP_S: Final = 0.1
 STEPS_PER_BLOCK: Final = 4  # 400 ms: the gating block (BS.1770-4, annex 1)
@@ -30,21 +30,14 @@ class LoudnessMeter:
     """Measures each row of a stream as a mono recording of its own."""
 
     def __init__(self, rows: int, rate_hz: int) -> None:
-        # In float32 the filter takes a fifth of the time; above this rate its poles are too close to one for that.
+        # Above this rate the filter's poles are too close to one for float32.
         exact = np.float32 if rate_hz <= MAX_FLOAT32_RATE_HZ else np.float64
-        self._sections = k_weighting(rate_hz).astype(exact)
-        self._state: npt.NDArray[np.floating] | None = None
+        self._weighting = RecursiveFilter(k_weighting(rate_hz), exact)
         self._steps = HopPowers(rows, rate_hz, STEP_S)
 
     def add(self, block: npt.NDArray[np.floating]) -> None:
         """Take the next block, shape (rows, frames)."""
-        samples = block.astype(self._sections.dtype, copy=False)
-        if self._state is None:
-            # As if the first sample had always been there: an offset must not look like a sound at the start.
-            settled = scipy.signal.sosfilt_zi(self._sections.astype(np.float64)).astype(self._sections.dtype)
-            self._state = settled[:, None, :] * samples[None, :, :1]
-        weighted, self._state = scipy.signal.sosfilt(self._sections, samples, axis=1, zi=self._state)
-        self._steps.add(weighted)
+        self._steps.add(self._weighting.take(block))
 
     def integrated_lufs(self, row: int = 0) -> float | None:
         """Return the loudness of a row so far, or None when it is shorter than 0.4 s or silent."""

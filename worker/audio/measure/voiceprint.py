@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 
 RATE_HZ: Final = 16_000
 WINDOW_FRAMES: Final = 25_600  # 1.6 s, the length the network was trained with
@@ -109,7 +108,7 @@ def _features(network: _Network, windows: Samples) -> Samples:
     half = _FFT_FRAMES // 2
     padded = np.pad(windows * gains[:, None], ((0, 0), (half, half)))
     frames = np.lib.stride_tricks.sliding_window_view(padded, _FFT_FRAMES, axis=1)[:, :WINDOW_FRAMES:_HOP_FRAMES]
-    spectra = scipy.fft.rfft(frames * network.window, axis=2)  # five times as fast as numpy's in float32
+    spectra = np.fft.rfft(frames * network.window, axis=2)
     mels = (np.square(spectra.real) + np.square(spectra.imag)) @ network.mel
     return np.ascontiguousarray(mels.transpose(1, 0, 2))
 

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-import scipy.ndimage
-import scipy.special
 
 from worker.audio.scratch import Mono, Scratch
 from worker.audio.treat.short_time import Powers, ShortTime, Spectrum, power
@@ -59,7 +57,9 @@ class SpectralGate:
 
     def _gains(self, spectrum: Spectrum) -> Powers:
         above_db = _level_db(spectrum) - self._noise_db[None, :, None]
-        openness = scipy.special.expit((above_db - OPEN_DB) / SLOPE_DB)
+        import scipy.ndimage  # a fifth of a second, paid only where there is no RNNoise
+
+        openness = (1 + np.tanh((above_db - OPEN_DB) / (2 * SLOPE_DB))) / 2
         smooth = scipy.ndimage.uniform_filter(openness, size=(1, *SMOOTHING), mode="nearest")
         return np.asarray(self._floor + (1 - self._floor) * smooth, np.float32)
 

@@ -169,7 +169,11 @@ def test_the_level_does_not_matter() -> None:
 @pytest.mark.parametrize("piece", [100, 16_384, 200_000])
 def test_the_finding_does_not_depend_on_how_the_stream_is_cut(piece: int) -> None:
     sound, rate_hz = clean_speech()
-    assert told(tracks_of(sound, rate_hz, piece)) == told(tracks_of(sound, rate_hz, 22_050))
+    found, expected = tracks_of(sound, rate_hz, piece), tracks_of(sound, rate_hz, 22_050)
+    assert np.allclose(found.levels_db, expected.levels_db, atol=0.01)  # rounding; much of it where nothing sounds
+    assert np.allclose(found.speech, expected.speech, atol=0.01)
+    assert np.array_equal(found.listened, expected.listened)
+    assert np.allclose(found.bands_db, expected.bands_db, atol=0.1)  # float16: steps of 0.06 dB
 
 
 @pytest.mark.parametrize("frames", [1, 511, 1_500])
