@@ -191,7 +191,7 @@ def _listen(tracks: Tracks) -> _Sound:
         threshold_db = np.maximum(floor_db + _OVER_FLOOR_DB, voice_db - _UNDER_VOICE_DB)
         here = slice(first - begin, past - begin)
         audible[first:past] = (levels_db > threshold_db).any(axis=1)[here]
-        certain[first:past] = (voice_db - floor_db >= _RANGE_DB).any(axis=1)[here]
+        certain[first:past] = (np.subtract(voice_db, floor_db) >= _RANGE_DB).any(axis=1)[here]
     return _Sound(audible, certain)
 
 

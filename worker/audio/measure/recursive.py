@@ -134,7 +134,8 @@ def _balanced(move: Doubles, enter: Doubles, leave: Doubles, through: float) -> 
     size = move.shape[0]
     spread = np.linalg.solve(np.eye(size * size) - np.kron(move, move), np.outer(enter, enter).reshape(-1))
     basis = np.linalg.cholesky(spread.reshape(size, size))
-    return np.linalg.solve(basis, move @ basis), np.linalg.solve(basis, enter), leave @ basis, through
+    back = np.linalg.inv(basis)
+    return back @ move @ basis, back @ enter, leave @ basis, through
 
 
 def _carried(move: Doubles, dtype: npt.DTypeLike) -> tuple[Floats, Floats]:
