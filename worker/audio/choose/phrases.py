@@ -190,8 +190,8 @@ def _listen(tracks: Tracks) -> _Sound:
         voice_db = most_around(smooth_db, _AROUND_HOPS)
         threshold_db = np.maximum(floor_db + _OVER_FLOOR_DB, voice_db - _UNDER_VOICE_DB)
         here = slice(first - begin, past - begin)
-        audible[first:past] = (levels_db > threshold_db).any(axis=1)[here]
-        certain[first:past] = (np.subtract(voice_db, floor_db) >= _RANGE_DB).any(axis=1)[here]
+        audible[first:past] = np.any(levels_db > threshold_db, axis=1)[here]
+        certain[first:past] = np.any(voice_db - floor_db >= _RANGE_DB, axis=1)[here]
     return _Sound(audible, certain)
 
 
