@@ -164,7 +164,7 @@ def serve_api(chosen: Settings, descriptor: int | None) -> None:
     """Serve the API alone, on an inherited socket or on HOST and PORT. Raises: SetupError."""
     log.configure("api", chosen.log_format)
     leash.watch()
-    services = Services.open(chosen)
+    services = Services.open(chosen, hurried=True)
     if not is_current(services.database):
         raise SetupError("The database does not have this version's tables; run 'clonepipe migrate'.")
     secret = chosen.bootstrap_api_key

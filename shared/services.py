@@ -21,12 +21,15 @@ class Services:
     vendors: Vendors
 
     @classmethod
-    def open(cls, settings: Settings) -> Self:
-        """Open everything that the settings name; the broker is the doorbell's business. Raises: SetupError."""
+    def open(cls, settings: Settings, *, hurried: bool = False) -> Self:
+        """Open everything that the settings name; the broker is the doorbell's business. Raises: SetupError.
+
+        `hurried`: for requests, whose senders wait.
+        """
         try:
             settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise SetupError(f"CLONEPIPE_DATA_DIR cannot be used: {error.strerror}.") from error
-        storage = open_storage(settings)
+        storage = open_storage(settings, hurried=hurried)
         database = Database(settings.database_url, pool_size=max(10, settings.worker_threads + 4))
         return cls(settings, database, storage, open_vendors(settings, storage))

@@ -164,7 +164,7 @@ def _storage(chosen: Settings) -> Iterator[Finding]:
         cause = f" ({error.__cause__})" if error.__cause__ is not None else ""
         yield Finding("storage", State.FAIL, f"{chosen.storage_url}: {error.message}{cause}")
         return
-    yield Finding("storage", State.OK, f"{chosen.storage_url} takes objects")
+    yield Finding("storage", State.OK, f"{chosen.storage_url} answers")
 
 
 def _broker(chosen: Settings) -> Iterator[Finding]:

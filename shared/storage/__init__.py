@@ -10,8 +10,11 @@ from shared.storage.folder import FolderStorage
 from shared.storage.protocol import Storage
 
 
-def open_storage(settings: Settings) -> Storage:
-    """Return the storage that `storage_url` names; a folder is made. Raises: SetupError."""
+def open_storage(settings: Settings, *, hurried: bool = False) -> Storage:
+    """Return the storage that `storage_url` names; a folder is made. Raises: SetupError.
+
+    `hurried`: somebody waits for each answer, so that a server that is away is told of in seconds.
+    """
     url = urlsplit(settings.storage_url)
     if url.scheme == "file" and url.netloc in ("", "localhost") and len(url.path) > 1:
         folder = FolderStorage(Path(unquote(url.path)))
@@ -20,6 +23,7 @@ def open_storage(settings: Settings) -> Storage:
         return folder
     if url.scheme == "s3" and url.netloc:
         from shared.storage.s3 import S3Storage  # boto3 costs a third of a second: paid only by who uses it
+        from shared.storage.s3_clients import OF_A_JOB, OF_A_REQUEST
 
         return S3Storage(
             bucket=url.netloc,
@@ -27,6 +31,7 @@ def open_storage(settings: Settings) -> Storage:
             endpoint_url=settings.s3_endpoint_url,
             region=settings.s3_region,
             path_style=settings.s3_path_style,
+            patience=OF_A_REQUEST if hurried else OF_A_JOB,
         )
     raise SetupError(
         f"CLONEPIPE_STORAGE_URL is {settings.storage_url!r}. "

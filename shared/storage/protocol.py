@@ -108,7 +108,7 @@ class Storage(Protocol):
         """
 
     def check(self) -> None:
-        """Raise StorageUnavailable unless objects can be stored just now."""
+        """Raise StorageUnavailable unless the storage is there and answers; makes and leaves nothing."""
 
 
 def put(storage: Storage, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:

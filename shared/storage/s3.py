@@ -1,4 +1,4 @@
-"""Recordings in a bucket (`s3://`): Amazon S3 or a server that speaks its language. The only file that knows boto3.
+"""Recordings in a bucket (`s3://`): Amazon S3 or a server that speaks its language.
 
 Credentials come from the standard AWS variables (or the machine's role), never from our settings. An object of one
 part or fewer is one request; a longer one is a multipart upload, which S3 shows only when it is complete. It must not
@@ -7,19 +7,16 @@ list or sweep outside its prefix.
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from typing_extensions import override
-from urllib3.exceptions import HTTPError
 
-from shared.errors import SetupError, SourceMissing, StorageUnavailable
+from shared.errors import SourceMissing, StorageUnavailable
 from shared.storage.protocol import (
     PART_BYTES,
     READ_BYTES,
@@ -29,24 +26,14 @@ from shared.storage.protocol import (
     checked_key,
     checked_prefix,
 )
+from shared.storage.s3_clients import OF_A_JOB, Patience, S3Clients, code_of, is_missing
 
-MAX_CONNECTIONS = 32  # threads that may talk to the server at once; more wait for a connection
-CONNECT_TIMEOUT_S = 3
-CHECK_TIMEOUT_S = 2.5  # plus the second for which boto3 waits for "100 Continue"
-
-_MISSING_CODES = frozenset({"NoSuchKey", "404", "NotFound"})
 _NO_SUCH_UPLOAD = "NoSuchUpload"
 _BEHIND_THE_END = "InvalidRange"
-_IMPATIENT = Config(read_timeout=CHECK_TIMEOUT_S, retries={"mode": "standard", "total_max_attempts": 1})
 
 
 class S3Storage(Storage):
-    """A storage under `prefix` in one bucket, with one client for the work and an impatient one for checks.
-
-    boto3's clients may be shared by threads.
-
-    Raises: SetupError: for an endpoint or a region that cannot be one.
-    """
+    """A storage under `prefix` in one bucket. Raises: SetupError: for an endpoint or a region that cannot be one."""
 
     def __init__(
         self,
@@ -56,33 +43,15 @@ class S3Storage(Storage):
         endpoint_url: str | None = None,
         region: str | None = None,
         path_style: bool | None = None,
+        patience: Patience = OF_A_JOB,
     ) -> None:
         self._bucket = bucket
         self._prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
-        by_default = "path" if endpoint_url else "auto"
-        addressing = {None: by_default, True: "path", False: "virtual"}[path_style]
-        config = Config(
-            connect_timeout=CONNECT_TIMEOUT_S,
-            read_timeout=30,
-            retries={"mode": "standard", "total_max_attempts": 3},
-            max_pool_connections=MAX_CONNECTIONS,
-            # Servers that are not Amazon's may refuse boto3's own checksums (its default since 2025-01).
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-            s3={"addressing_style": addressing},
-        )
-        try:
-            session = boto3.session.Session()
-            self._client: Any = session.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
-            self._impatient: Any = session.client(
-                "s3", endpoint_url=endpoint_url, region_name=region, config=config.merge(_IMPATIENT)
-            )
-        except (BotoCoreError, ValueError) as error:
-            raise SetupError(f"The S3 storage cannot be set up: {error}") from error
+        self._clients = S3Clients(endpoint_url=endpoint_url, region=region, path_style=path_style, patience=patience)
 
     @override
     def create(self, key: str, content_type: str = "application/octet-stream") -> ObjectWriter:
-        return S3Writer(self._client, self._place(key), content_type)
+        return S3Writer(self._clients, self._place(key), content_type)
 
     @override
     def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
@@ -90,11 +59,11 @@ class S3Storage(Storage):
         if start or length is not None:
             end = "" if length is None else str(start + max(length, 1) - 1)
             wanted["Range"] = f"bytes={start}-{end}"
-        with _named("read a recording"):
+        with self._clients.to("read a recording") as client:
             try:
-                answer = self._client.get_object(**self._place(key), **wanted)
+                answer = client.get_object(**self._place(key), **wanted)
             except ClientError as error:
-                if _code(error) == _BEHIND_THE_END:
+                if code_of(error) == _BEHIND_THE_END:
                     return
                 raise
             with closing(answer["Body"]) as body:
@@ -127,25 +96,25 @@ class S3Storage(Storage):
 
     @override
     def stat(self, key: str) -> StoredObject | None:
-        with _named("look up a recording"):
+        with self._clients.to("look up a recording") as client:
             try:
-                answer = self._client.head_object(**self._place(key))
+                answer = client.head_object(**self._place(key))
             except ClientError as error:
-                if _code(error) in _MISSING_CODES:
+                if is_missing(error):
                     return None
                 raise
         return StoredObject(key, answer["ContentLength"], answer["LastModified"].astimezone(UTC))
 
     @override
     def delete(self, key: str) -> None:
-        with _named("delete a recording"):
-            self._client.delete_object(**self._place(key))
+        with self._clients.to("delete a recording") as client:
+            client.delete_object(**self._place(key))
 
     @override
     def list(self, prefix: str) -> Iterator[StoredObject]:
         place = {"Bucket": self._bucket, "Prefix": self._prefix + checked_prefix(prefix)}
-        with _named("list recordings"):
-            for page in self._client.get_paginator("list_objects_v2").paginate(**place):
+        with self._clients.to("list recordings") as client:
+            for page in client.get_paginator("list_objects_v2").paginate(**place):
                 for found in page.get("Contents", ()):
                     key = found["Key"].removeprefix(self._prefix)
                     yield StoredObject(key, found["Size"], found["LastModified"].astimezone(UTC))
@@ -155,22 +124,20 @@ class S3Storage(Storage):
         swept = 0
         youngest = datetime.now(UTC) - timedelta(seconds=older_than_s)
         place = {"Bucket": self._bucket, "Prefix": self._prefix}
-        with _named("sweep unfinished uploads"):
-            for page in self._client.get_paginator("list_multipart_uploads").paginate(**place):
+        with self._clients.to("sweep unfinished uploads") as client:
+            for page in client.get_paginator("list_multipart_uploads").paginate(**place):
                 for upload in page.get("Uploads", ()):
                     if upload["Initiated"].astimezone(UTC) <= youngest:
-                        _abort({"Bucket": self._bucket, "Key": upload["Key"]}, upload["UploadId"], self._client)
+                        _abort({"Bucket": self._bucket, "Key": upload["Key"]}, upload["UploadId"], client)
                         swept += 1
         return swept
 
     @override
     def check(self) -> None:
-        # One key for all checks: what a server that froze stores once it is back, the next check removes. An upload
-        # begun in parts would stay open instead, one for each check that it did not answer.
-        place = self._place("check")
-        with _named("take an object"):
-            self._impatient.put_object(**place, Body=b"\0")
-            self._impatient.delete_object(**place)
+        # A read: what is written is not gone with its deletion where versions are kept, or where the server froze in
+        # between, and a server may make a bucket that is not there for whoever writes into it.
+        with self._clients.to("be looked into", patiently=False) as client:
+            client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, MaxKeys=1)
 
     def _place(self, key: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + checked_key(key)}
@@ -179,8 +146,8 @@ class S3Storage(Storage):
 class S3Writer(ObjectWriter):
     """One object on its way: its first part is kept until a second one shows that a multipart upload is needed."""
 
-    def __init__(self, client: Any, place: dict[str, str], content_type: str) -> None:
-        self._client = client
+    def __init__(self, clients: S3Clients, place: dict[str, str], content_type: str) -> None:
+        self._clients = clients
         self._place = place
         self._content_type = content_type
         self._first: bytes | None = None
@@ -198,8 +165,8 @@ class S3Writer(ObjectWriter):
             if self._first is None:
                 self._first = bytes(data)  # the caller reuses its buffer
                 return
-            with _named("begin an upload"):
-                begun = self._client.create_multipart_upload(**self._place, ContentType=self._content_type)
+            with self._clients.to("begin an upload") as client:
+                begun = client.create_multipart_upload(**self._place, ContentType=self._content_type)
             self._upload_id = begun["UploadId"]
             self._send(self._first)
             self._first = None
@@ -207,21 +174,19 @@ class S3Writer(ObjectWriter):
 
     def _send(self, data: bytes | memoryview) -> None:
         number = len(self._parts) + 1
-        with _named("write a recording"):
-            answer = self._client.upload_part(
-                **self._place, UploadId=self._upload_id, PartNumber=number, Body=_body(data)
-            )
+        with self._clients.to("write a recording") as client:
+            answer = client.upload_part(**self._place, UploadId=self._upload_id, PartNumber=number, Body=_body(data))
         self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
 
     @override
     def commit(self) -> None:
         if self._ended:
             raise ValueError("the object was committed or aborted before")
-        with _named("finish a recording"):
+        with self._clients.to("finish a recording") as client:
             if self._upload_id is None:
-                self._client.put_object(**self._place, ContentType=self._content_type, Body=self._first or b"")
+                client.put_object(**self._place, ContentType=self._content_type, Body=self._first or b"")
             else:
-                self._client.complete_multipart_upload(
+                client.complete_multipart_upload(
                     **self._place, UploadId=self._upload_id, MultipartUpload={"Parts": self._parts}
                 )
         self._ended, self._first = True, None
@@ -231,8 +196,8 @@ class S3Writer(ObjectWriter):
         upload_id = None if self._ended else self._upload_id
         self._ended, self._first = True, None
         if upload_id is not None:
-            with _named("abort an upload"):
-                _abort(self._place, upload_id, self._client)
+            with self._clients.to("abort an upload") as client:
+                _abort(self._place, upload_id, client)
 
     @override
     def __enter__(self) -> Self:
@@ -262,22 +227,5 @@ def _abort(place: dict[str, str], upload_id: str, client: Any) -> None:
     try:
         client.abort_multipart_upload(**place, UploadId=upload_id)
     except ClientError as error:
-        if _code(error) != _NO_SUCH_UPLOAD:  # finished or swept meanwhile
+        if code_of(error) != _NO_SUCH_UPLOAD:  # finished or swept meanwhile
             raise
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-@contextmanager
-def _named(action: str) -> Iterator[None]:
-    """Turn what boto3 and the server say into our words, without addresses and keys."""
-    try:
-        yield
-    except ClientError as error:
-        if _code(error) in _MISSING_CODES:
-            raise SourceMissing from error
-        raise StorageUnavailable(f"The object storage could not {action}: it answered {_code(error)}.") from error
-    except (BotoCoreError, HTTPError, OSError) as error:
-        raise StorageUnavailable(f"The object storage could not {action}: {type(error).__name__}.") from error

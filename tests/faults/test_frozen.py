@@ -1,5 +1,6 @@
 """PostgreSQL and the object storage are frozen: callers are told in seconds, and every job ends once they go on."""
 
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,15 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from shared.storage import open_storage
+from shared.storage.protocol import PART_BYTES
 from tests.databases import PostgresServer
+from tests.processes import until
 from tests.profiles import deployed
 from tests.servers import S3Server
-from tests.stack import Stack, running_stack
+from tests.stack import CLEAN_SPEECH, Stack, running_stack
 
 pytestmark = pytest.mark.faults
 
 TOLD_WITHIN_S = 20.0  # 10 s and a busy machine
 BACK_WITHIN_S = 60.0
+_BLOCK_BYTES = 1 << 16
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +55,37 @@ def test_a_frozen_database_is_told_and_every_job_goes_on_when_it_is_back(
         assert stack.wait_for(voice_id, "ready", "failed", within_s=BACK_WITHIN_S)["status"] == "ready"
     assert len(stack.ledger()) == before + 6
     assert stack.pid("worker") == workers
+
+
+def test_a_storage_that_freezes_in_mid_upload_is_told_and_the_next_upload_is_kept(
+    stack: Stack, s3_server: S3Server
+) -> None:
+    def body() -> Iterator[bytes]:
+        yield b'--b\r\ncontent-disposition: form-data; name="files"; filename="small.flac"\r\n\r\n'
+        yield CLEAN_SPEECH.read_bytes()
+        yield b'\r\n--b\r\ncontent-disposition: form-data; name="files"; filename="big.wav"\r\n\r\nRIFF    WAVEfmt '
+        for number in range(4 * PART_BYTES // _BLOCK_BYTES):
+            if number == 3 * PART_BYTES // _BLOCK_BYTES:
+                s3_server.process.send_signal(signal.SIGSTOP)
+            yield bytes(_BLOCK_BYTES)
+        yield b"\r\n--b--\r\n"
+
+    def upload_big() -> httpx.Response:
+        headers = {"content-type": "multipart/form-data; boundary=b"}
+        return stack.client.post("/voice-clones", content=body(), headers=headers, timeout=120)
+
+    kept: list[httpx.Response] = []
+    try:
+        for upload in (upload_big, stack.upload):
+            answer, took_s = timed(upload)
+            assert (answer.status_code, answer.json()["code"]) == (503, "STORAGE_UNAVAILABLE")
+            assert "retry-after" in answer.headers
+            assert took_s < TOLD_WITHIN_S + 10
+    finally:
+        s3_server.process.send_signal(signal.SIGCONT)
+    assert until(lambda: (answer := stack.upload()).status_code == 201 and kept.append(answer) is None, BACK_WITHIN_S)
+    voice_id = kept[0].json()["data"]["voiceId"]
+    assert stack.wait_for(voice_id, "ready", "failed", within_s=BACK_WITHIN_S)["status"] == "ready"
+    storage = open_storage(stack.settings)
+    storage.sweep_unfinished(0)
+    assert storage.sweep_unfinished(0) == 0

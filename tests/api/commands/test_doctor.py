@@ -56,7 +56,7 @@ def test_a_running_service_is_well_and_shown_in_a_table() -> None:
         done = run(stack.folder)
         objects = list((stack.folder / "storage").rglob("check"))
     assert done.returncode == 0, done.stdout
-    for words in ("with this version's tables", "takes objects", "embedded, and answers", "sandbox", "can be loaded"):
+    for words in ("with this version's tables", "storage answers", "embedded, and answers", "sandbox", "can be loaded"):
         assert words in " ".join(done.stdout.split())
     assert objects == []
 

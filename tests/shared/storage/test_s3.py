@@ -14,6 +14,7 @@ from urllib3 import HTTPResponse
 from shared.errors import SetupError, SourceMissing, StorageUnavailable
 from shared.storage.protocol import PART_BYTES, put
 from shared.storage.s3 import S3Storage
+from shared.storage.s3_clients import OF_A_REQUEST
 from tests.servers import s3_server, seaweed
 
 __all__ = ["s3_server"]
@@ -39,7 +40,7 @@ def opened(s3_server, monkeypatch):
 def test_an_object_of_one_part_is_one_request_and_a_longer_one_is_multipart(opened, size_bytes, parts):
     storage = opened()
     put(storage, "a/1", bytes(size_bytes), "audio/wav")
-    stored = storage._client.head_object(**storage._place("a/1"))
+    stored = storage._clients.patient.head_object(**storage._place("a/1"))
     _, _, number = stored["ETag"].strip('"').partition("-")
     assert number == ("" if parts is None else str(parts))
     assert stored["ContentType"] == "audio/wav"
@@ -66,7 +67,7 @@ def test_more_objects_than_one_page_are_listed(opened):
     storage = opened()
     for number in range(7):
         put(storage, f"a/{number}", b"x")
-    storage._client.meta.events.register("before-parameter-build.s3.ListObjectsV2", small_pages)
+    storage._clients.patient.meta.events.register("before-parameter-build.s3.ListObjectsV2", small_pages)
     assert [found.key for found in storage.list("a/")] == [f"a/{number}" for number in range(7)]
 
 
@@ -78,6 +79,17 @@ def test_wrong_credentials_are_told_by_the_servers_code(opened, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     with pytest.raises(StorageUnavailable, match="SignatureDoesNotMatch"):
         opened().check()
+
+
+def test_a_check_makes_no_bucket_and_no_object(opened, s3_server):
+    client, name = s3_server.client(), f"new-{secrets.token_hex(4)}"
+    with pytest.raises(StorageUnavailable, match="Create the bucket"):
+        opened(bucket=name).check()
+    assert name not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]
+    client.create_bucket(Bucket=name)
+    opened(bucket=name).check()
+    assert "Contents" not in client.list_objects_v2(Bucket=name)
+    client.delete_bucket(Bucket=name)
 
 
 def test_a_missing_bucket_is_told_and_not_taken_for_a_missing_recording(opened):
@@ -124,6 +136,30 @@ def test_a_check_of_a_server_that_is_frozen_is_told_soon_and_leaves_nothing_once
         assert time.monotonic() - began < 6
         server.process.send_signal(signal.SIGCONT)
         storage.check()
+        assert storage.sweep_unfinished(0) == 0
+
+
+def test_a_request_waits_less_for_a_frozen_server_and_least_when_it_is_known(monkeypatch):
+    with seaweed() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        storage = S3Storage(bucket=server.bucket, endpoint_url=server.endpoint_url, patience=OF_A_REQUEST)
+        writer = storage.create("a/1")
+        for _ in range(2):
+            writer.write(bytes(PART_BYTES))
+        server.process.send_signal(signal.SIGSTOP)
+        took_s = []
+        for use in (lambda: writer.write(bytes(PART_BYTES)), writer.abort, lambda: put(storage, "a/2", b"x")):
+            began_s = time.monotonic()
+            with pytest.raises(StorageUnavailable):
+                use()
+            took_s.append(time.monotonic() - began_s)
+        server.process.send_signal(signal.SIGCONT)
+        assert took_s[0] < 18
+        assert max(took_s[1:]) < 6
+        put(storage, "a/3", b"x")
+        assert storage.stat("a/3") is not None
+        storage.sweep_unfinished(0)
         assert storage.sweep_unfinished(0) == 0
 
 
@@ -196,6 +232,6 @@ def test_the_bucket_stands_in_the_path_or_in_the_host(options, expected, monkeyp
         return AWSResponse(request.url, 204, {}, HTTPResponse(io.BytesIO(), preload_content=False))
 
     storage = S3Storage(bucket="bucket", region="eu-west-1", **options)
-    storage._client.meta.events.register("before-send.s3", answer)
+    storage._clients.patient.meta.events.register("before-send.s3", answer)
     storage.delete("k")
     assert seen == [expected]
