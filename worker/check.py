@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from worker.audio.measure.persons import strangers
 from worker.audio.preparation import Prepared, Source, Wish, prepare
 from worker.audio.progress import Advance, Progress
 from worker.audio.refusal import refusal_of
+from worker.audio.scratch import Shelf
 from worker.stages.limits import target_of
 
 INSPECTED: Final = 0.7  # of the way, when all recordings have been looked at
@@ -80,19 +82,20 @@ def check(request: Request, decoder: Decoder, progress: Progress) -> dict[str, A
     Raises: DecoderLost, SourceMissing, OSError: for the folder.
     """
     advance = Advance(progress)
-    heard, sources = _listen(request, decoder, advance.within(0.0, INSPECTED))
     sent: Sequence[Prepared] = ()
-    if all(each.error is None for each in heard):
-        part = advance.within(INSPECTED, 1.0)
-        sent = prepare(
-            decoder,
-            sources,
-            target=target_of(request.engine.limits),
-            wish=request.wish,
-            limits=request.limits,
-            folder=request.folder,
-            progress=part.report,
-        )
+    with tempfile.TemporaryDirectory(prefix="copies-", dir=request.folder) as copies:
+        heard, sources = _listen(request, decoder, advance.within(0.0, INSPECTED), Path(copies))
+        if all(each.error is None for each in heard):
+            part = advance.within(INSPECTED, 1.0)
+            sent = prepare(
+                decoder,
+                sources,
+                target=target_of(request.engine.limits),
+                wish=request.wish,
+                limits=request.limits,
+                folder=request.folder,
+                progress=part.report,
+            )
     appraisal = appraise(f"{request.vendor}/{request.engine.name}", request.engine.limits, heard, sent)
     return {
         "files": [each.to_json() for each in heard],
@@ -101,8 +104,8 @@ def check(request: Request, decoder: Decoder, progress: Progress) -> dict[str, A
     }
 
 
-def _listen(request: Request, decoder: Decoder, advance: Advance) -> tuple[list[Heard], list[Source]]:
-    """Inspect every recording; one that is refused does not hide the others."""
+def _listen(request: Request, decoder: Decoder, advance: Advance, copies: Path) -> tuple[list[Heard], list[Source]]:
+    """Inspect every recording; one that is refused does not hide the others. `copies` is for what was decoded."""
     heard: list[Heard] = []
     sources: list[Source] = []
     sizes_bytes = [file.path.stat().st_size for file in request.files]
@@ -110,15 +113,18 @@ def _listen(request: Request, decoder: Decoder, advance: Advance) -> tuple[list[
     for file, size_bytes in zip(request.files, sizes_bytes, strict=True):
         part = advance.within(done_bytes / total_bytes, (done_bytes + size_bytes) / total_bytes)
         done_bytes += size_bytes
+        shelf = Shelf.of(copies, f"{len(heard)}")
         try:
-            found = listen(decoder, file.path, filename=file.filename, limits=request.limits, progress=part.report)
+            found = listen(
+                decoder, file.path, filename=file.filename, limits=request.limits, progress=part.report, shelf=shelf
+            )
         except AudioError as error:
             heard.append(Heard(file.id, file.filename, error=error))
             part.report(1.0)
         else:
             refusal = refusal_of(found, file.filename)
             heard.append(Heard(file.id, file.filename, found.inspection, refusal))
-            sources.append(Source(file.id, file.filename, file.path, file.sha256, found))
+            sources.append(Source(file.id, file.filename, file.path, file.sha256, found, shelf.path))
     unlike = strangers([source.examination.voice for source in sources])
     likeness = {sources[number].id: like for number, like in unlike.items()}
     return [replace(each, stranger=likeness.get(each.id)) for each in heard], sources

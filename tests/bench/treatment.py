@@ -23,6 +23,7 @@ from worker.audio.files.decoder import Decoder
 from worker.audio.files.wire import DecodeLimits
 from worker.audio.inspector import inspect
 from worker.audio.preparation import prepare
+from worker.audio.scratch import Shelf
 from worker.audio.treat.prepared import Source, Wish
 
 LIMITS = DecodeLimits(max_duration_s=4 * 3600.0, memory_bytes=768 * 1024 * 1024)
@@ -50,10 +51,12 @@ def treat(decoder: Decoder, path: Path, denoise: str, folder: Path) -> Passes:
     """Take a recording through both passes."""
     wish = {"auto": Wish(denoise="auto"), "on": Wish(denoise="on"), "off": Wish(denoise="off")}[denoise]
     began_s, used_s = time.perf_counter(), _cpu_s(decoder)
-    found = inspect(decoder, path, filename=path.name, limits=LIMITS, progress=lambda _: None)
+    shelf = Shelf.of(folder, "one")
+    found = inspect(decoder, path, filename=path.name, limits=LIMITS, progress=lambda _: None, shelf=shelf)
     analysed_s = time.perf_counter()
     # The hash is known to a job; here it stands for nothing.
-    source = Source(id="one", filename=path.name, path=path, sha256=hashlib.sha256().hexdigest(), examination=found)
+    sha256 = hashlib.sha256().hexdigest()
+    source = Source("one", path.name, path, sha256, examination=found, copy=shelf.path)
     prepare(
         decoder, [source], target=TARGET, wish=wish, limits=LIMITS, folder=folder, progress=lambda _: None
     )  # fmt: skip

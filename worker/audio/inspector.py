@@ -1,6 +1,6 @@
 """Measure a recording in one decoding pass, and refuse what no voice can be cloned from.
 
-What `validate` calls. It changes nothing and writes nothing.
+What `validate` calls. It changes nothing, and writes nothing but the copy that it may leave for `prepare`.
 """
 
 from pathlib import Path
@@ -21,27 +21,45 @@ from worker.audio.measure.surveyor import Analysis, Surveyor
 from worker.audio.measure.voices import VoiceMeter
 from worker.audio.progress import Advance, Progress, fraction_of
 from worker.audio.refusal import refusal_of, with_findings
+from worker.audio.scratch import Copy, Shelf
 
-PIECE_FRAMES: Final = 32_768  # small enough for the cache, and large enough for its calls to cost little
+PIECE_FRAMES: Final = 48_000  # small enough for the cache, and large enough for its calls to cost little
 
 
-def inspect(decoder: Decoder, path: Path, *, filename: str, limits: DecodeLimits, progress: Progress) -> Examination:
-    """Measure a recording that a voice can be cloned from.
+def inspect(
+    decoder: Decoder,
+    path: Path,
+    *,
+    filename: str,
+    limits: DecodeLimits,
+    progress: Progress,
+    shelf: Shelf | None = None,
+) -> Examination:
+    """Measure a recording that a voice can be cloned from, as `listen` does.
 
     Raises: AudioUnreadable, AudioTooShort, AudioTooLong, AudioTooNoisy, AudioClipped, NoSpeech, DecoderLost,
         SourceMissing.
     """
-    found = listen(decoder, path, filename=filename, limits=limits, progress=progress)
+    found = listen(decoder, path, filename=filename, limits=limits, progress=progress, shelf=shelf)
     refusal = refusal_of(found, filename)
     if refusal is not None:
         raise refusal
     return found
 
 
-def listen(decoder: Decoder, path: Path, *, filename: str, limits: DecodeLimits, progress: Progress) -> Examination:
+def listen(
+    decoder: Decoder,
+    path: Path,
+    *,
+    filename: str,
+    limits: DecodeLimits,
+    progress: Progress,
+    shelf: Shelf | None = None,
+) -> Examination:
     """Decode a recording once and measure it, useless or not; memory grows by 4.3 kB for each second of it.
 
-    `progress` gets fractions from 0 to 1; what it raises goes through, after the child has been ended.
+    `progress` gets fractions from 0 to 1; what it raises goes through, after the child has been ended. On the `shelf` a
+    copy is left of what was measured: mono, with its offset, at the recording's rate.
 
     Raises: AudioUnreadable, AudioTooLong, DecoderLost, SourceMissing.
     """
@@ -55,17 +73,17 @@ def listen(decoder: Decoder, path: Path, *, filename: str, limits: DecodeLimits,
             for _ in stream:
                 advance.report(0.0)
         else:
-            found = _measure(stream, advance, row=None)
+            found = _measure(stream, advance, shelf, row=None)
     while not isinstance(found, Examination):  # at most twice: with the row given there is no other
         with decoder.decode(path, filename=filename, limits=limits) as stream:
-            found = _measure(stream, advance, row=found)
+            found = _measure(stream, advance, shelf, row=found)
     advance.report(1.0)
     return found
 
 
-def _measure(stream: DecodedStream, advance: Advance, *, row: int | None) -> Examination | int:
+def _measure(stream: DecodedStream, advance: Advance, shelf: Shelf | None, *, row: int | None) -> Examination | int:
     """Return the examination; or the row to listen to, where another one had been listened to on the way."""
-    survey = _Survey(stream.info, row)
+    survey = _Survey(stream.info, row, Copy(shelf, stream.info.rate_hz) if shelf else None)
     try:
         for block in stream:
             survey.add(block)
@@ -82,10 +100,11 @@ class _Survey:
     so, and the recording is gone through again.
     """
 
-    def __init__(self, info: StreamInfo, row: int | None) -> None:
+    def __init__(self, info: StreamInfo, row: int | None, copy: Copy | None) -> None:
         rows = info.channels + 1 if info.channels > 1 else 1
         self._info = info
         self._given = row
+        self._copy = copy
         self._heard: set[int] = set()
         self._sums = np.zeros(rows)
         self._analysis = Analysis(info.channels, info.rate_hz)
@@ -101,12 +120,17 @@ class _Survey:
         for start in range(0, block.shape[1], PIECE_FRAMES):
             piece = block[:, start : start + PIECE_FRAMES]
             self._listen(self._analysis.take(piece))
-            self._sound.add(row_of(piece, self._row))
+            chosen = row_of(piece, self._row)
+            self._sound.add(chosen)
+            if self._copy is not None:
+                self._copy.append(chosen)
 
     def conclude(self, stream: DecodedStream) -> Examination | int:
         self._listen(self._analysis.take(np.zeros((self._info.channels, 0), np.float32), is_last=True), is_last=True)
         if self._heard - {self._row}:
             return self._row
+        if self._copy is not None:
+            self._copy.complete()
         tracks, sound = self._surveyor.conclude(), self._sound.result()
         voices = self._voices.conclude(local_snr_db(tracks))
         measures = measure(
@@ -145,6 +169,8 @@ class _Survey:
 
     def close(self) -> None:
         self._surveyor.close()
+        if self._copy is not None:
+            self._copy.close()
 
     @property
     def _row(self) -> int:

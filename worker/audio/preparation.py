@@ -18,7 +18,7 @@ from worker.audio.measure.loudness import LoudnessMeter
 from worker.audio.measure.measures import Measures, measure
 from worker.audio.measure.snr import estimate_snr
 from worker.audio.progress import Advance, Progress
-from worker.audio.scratch import Scratch
+from worker.audio.scratch import Scratch, holds
 from worker.audio.tracks import Tracks, join
 from worker.audio.treat.composition import composed, measured
 from worker.audio.treat.cooking import Ingredient, Original, captured, sha256_of, spans_of, stretches, write
@@ -147,6 +147,7 @@ class _Kitchen:
                 limits=self._limits,
                 scratch_path=self._folder / f"part-{number}.f32",
                 report=self._advance.report,
+                copy=self._copy_of(source),
             )
         )
         self._advance.begin(TREATED * (number + CAPTURED) / count, TREATED * (number + 1) / count)
@@ -155,6 +156,13 @@ class _Kitchen:
         treated = treat(found, spans, before, self._denoising(source, before), scratch, self._advance.report)
         gain_db = _own_gain_db(treated, self._rate_hz) if count > 1 else 0.0
         return Ingredient(found, spans, treated.signal, treated.places, gain_db), treated
+
+    def _copy_of(self, source: Source) -> Path | None:
+        """Return the copy of a recording if it is what decoding would give: as it was heard, nothing taken off."""
+        heard, copy = source.examination.inspection, source.copy
+        if copy is None or heard.rate_hz != self._rate_hz or heard.mix.offset != 0.0:
+            return None
+        return copy if holds(copy, round(heard.duration_s * heard.rate_hz)) else None
 
     def _denoising(self, source: Source, tracks: Tracks) -> Denoising:
         """Plan by the clearer of what is sent and the whole recording: with its pauses cut a clean one reads worse."""

@@ -1,7 +1,8 @@
 """What is known of a recording moment by moment: found in `validate`, kept on this machine for `prepare`.
 
 The moments are megabytes that nobody but the next stage wants, so they lie in the job's folder and not in the database.
-A stage that does not find them there inspects the recording again. It must not judge anything.
+A stage that does not find them there inspects the recording again. The sound itself lies there as well, decoded, where
+there is room for it. It must not judge anything.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ from typing import Final
 
 from worker.audio.inspector import listen
 from worker.audio.measure.inspection import Examination, Inspection
+from worker.audio.scratch import Shelf
 from worker.stages.limits import decode_limits
 from worker.task import Recording, Task
 
@@ -35,6 +37,7 @@ def examine(task: Task, recording: Recording, progress: Callable[[float], None])
         filename=recording.filename,
         limits=decode_limits(task.services.settings),
         progress=progress,
+        shelf=Shelf.of(task.folder, recording.id),
     )
     with contextlib.suppress(OSError):  # a disk that is full costs another inspection, not the job
         found.save(path)

@@ -15,6 +15,7 @@ from shared.errors import AudioTooShort
 from shared.states import Stage
 from worker.audio.preparation import Prepared, Source, Wish
 from worker.audio.preparation import prepare as make
+from worker.audio.scratch import Shelf
 from worker.endings import Advance, Ending
 from worker.stages.examinations import examine
 from worker.stages.limits import TOLERANCE_S, decode_limits, least_s, target_of
@@ -62,6 +63,7 @@ def _sources(task: Task) -> list[Source]:
             path=task.original(recording),
             sha256=recording.sha256,
             examination=examine(task, recording, task.part(_EXAMINED * number / count, _EXAMINED / count)),
+            copy=Shelf.of(task.folder, recording.id).path,
         )
         for number, recording in enumerate(task.recordings)
     ]

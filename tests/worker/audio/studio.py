@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from worker.audio.files.wire import DecodeLimits
 from worker.audio.inspector import inspect
 from worker.audio.measure.inspection import Examination
 from worker.audio.preparation import prepare
+from worker.audio.scratch import Shelf
 from worker.audio.treat.prepared import Prepared, Source, Wish
 
 EVERYTHING = Target()
@@ -54,6 +55,13 @@ class Studio:
 
     def source(self, sound: Samples, rate_hz: int, name: str = "voice") -> Source:
         return self.uploaded(write(self.folder / f"{name}.wav", sound, rate_hz, subtype="FLOAT"))
+
+    def copied(self, source: Source) -> Source:
+        """Inspect a recording again and leave a copy of what was decoded."""
+        shelf = Shelf.of(self.folder, source.id)
+        limits = self.limits
+        inspect(self.decoder, source.path, filename=source.filename, limits=limits, progress=nobody, shelf=shelf)
+        return replace(source, copy=shelf.path)
 
     def uploaded(self, path: Path) -> Source:
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -12,6 +12,7 @@ from tests.worker.audio.signals import spoken, wav_bytes
 from tests.worker.conftest import Workshop
 from tests.worker.stages.conftest import Send
 from worker.audio.measure.inspection import Examination
+from worker.audio.scratch import Shelf, holds
 from worker.stages.examinations import examine
 from worker.task import Recording, Task
 
@@ -51,6 +52,12 @@ def test_the_next_stage_finds_what_the_last_one_found(task: Task) -> None:
     assert np.array_equal(again.tracks.bands_db, first.tracks.bands_db)
     assert np.array_equal(again.flat_tops_per_s, first.flat_tops_per_s)
     assert again.foreign == first.foreign
+
+
+def test_the_sound_itself_stays_with_the_job(task: Task) -> None:
+    recording, found = inspected(task)
+    frames = round(found.inspection.duration_s * found.inspection.rate_hz)
+    assert holds(Shelf.of(task.folder, recording.id).path, frames)
 
 
 def _cut(content: bytes) -> bytes:

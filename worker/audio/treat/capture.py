@@ -45,16 +45,21 @@ def capture(
     limits: DecodeLimits,
     scratch_path: Path,
     report: Callable[[float], None],
+    copy: Path | None = None,
 ) -> Iterator[Capture]:
     """Decode a file up to the end of `span` into a scratch file, resampled to `rate_hz`, and hold that open.
 
     What lies before the span is decoded and dropped, for no format can be trusted to be entered in the middle; what
-    comes after it is not decoded at all.
+    comes after it is not decoded at all. Where `copy` holds what the whole recording would come to, nothing is decoded.
 
     Raises: AudioUnreadable, AudioTooLong, DecoderLost, SourceMissing.
     """
     first = max(round((span.start_s - LEAD_S) * rate_hz), 0)
     past = round((span.end_s + LEAD_S) * rate_hz)
+    if copy is not None:
+        with Scratch.excerpt(copy, rate_hz, first, past) as excerpt:
+            yield Capture(excerpt, first)
+        return
     with Scratch(scratch_path, rate_hz) as scratch:
         with decoder.decode(path, filename=filename, limits=limits) as stream:
             position = 0

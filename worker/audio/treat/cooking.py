@@ -63,8 +63,12 @@ def captured(
     limits: DecodeLimits,
     scratch_path: Path,
     report: Report,
+    copy: Path | None = None,
 ) -> Iterator[Capture]:
-    """Decode what the stretches need and hold it. Raises: AudioUnreadable, AudioTooLong, DecoderLost, SourceMissing."""
+    """Decode what the stretches need and hold it. Raises: AudioUnreadable, AudioTooLong, DecoderLost, SourceMissing.
+
+    `copy` may hold the recording as it would be decoded, mixed and resampled, and is then read instead.
+    """
     whole = Span(min(span.start_s for span in spans), max(span.end_s for span in spans))
     with capture(
         decoder,
@@ -76,6 +80,7 @@ def captured(
         limits=limits,
         scratch_path=scratch_path,
         report=report,
+        copy=copy,
     ) as found:
         yield found
 

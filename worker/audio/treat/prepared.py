@@ -22,13 +22,17 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """A recording to prepare: its id and the owner's name for it, its bytes, and what was found out about it."""
+    """A recording to prepare: its id and the owner's name for it, its bytes, and what was found out about it.
+
+    `copy` is where the shelf was when it was measured, if there was one; there need not be anything.
+    """
 
     id: str
     filename: str
     path: Path
     sha256: str
     examination: Examination
+    copy: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
