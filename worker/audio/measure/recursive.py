@@ -6,6 +6,8 @@ nearly all of the work is a product that numpy makes 5 times as fast as scipy.si
 import alone takes as long as a minute of sound (2026-11).
 """
 
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -18,26 +20,56 @@ Floats = npt.NDArray[np.floating[Any]]
 Doubles = npt.NDArray[np.float64]
 
 
-class RecursiveFilter:
-    """Filters each row of a stream by itself; the same samples give the same output however the stream is cut."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Matrices:
+    """What a filter multiplies with, all transposed, for samples lie along rows. `size` is of its memory.
 
-    def __init__(self, sections: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> None:
+    Attributes:
+        settled: The memory after a one that was there for ever, shape (size,).
+        answers, recalls: What a stretch gives out for its samples, and for the memory at its beginning.
+        enters: What the samples of a stretch leave in the memory at its end.
+        powers: What becomes of a memory after 0 to STRETCH samples.
+        carries, groups: See `_carried`.
+    """
+
+    settled: Floats
+    answers: Floats
+    recalls: Floats
+    enters: Floats
+    powers: Floats
+    carries: Floats
+    groups: Floats
+
+
+@cache
+def _matrices(sections: tuple[tuple[float, ...], ...], dtype: np.dtype[np.floating[Any]]) -> _Matrices:
+    move, enter, leave, through = _balanced(*_cascade(np.array(sections)))
+    size = move.shape[0]
+    powers = [np.eye(size)]
+    for _ in range(STRETCH):
+        powers.append(move @ powers[-1])
+    answer = np.array([through, *(leave @ powers[count] @ enter for count in range(STRETCH - 1))])
+    lags = np.arange(STRETCH)[None, :] - np.arange(STRETCH)[:, None]
+    carries, groups = _carried(powers[STRETCH])
+    found = (
+        np.linalg.solve(np.eye(size) - move, enter),
+        np.where(lags >= 0, answer[np.maximum(lags, 0)], 0.0),
+        np.stack([leave @ powers[count] for count in range(STRETCH)], axis=1),
+        np.stack([powers[STRETCH - 1 - count] @ enter for count in range(STRETCH)]),
+        np.stack([power.T for power in powers]),
+        carries,
+        groups,
+    )
+    return _Matrices(*(each.astype(dtype) for each in found))
+
+
+class RecursiveFilter:
+    """Filters each row of a stream by itself; how the stream is cut changes the last digits at most."""
+
+    def __init__(self, sections: npt.NDArray[np.float64], dtype: npt.DTypeLike = np.float32) -> None:
         """Take second-order sections, shape (count, 6): b0 b1 b2 1 a1 a2 each. The work is done in `dtype`."""
-        move, enter, leave, through = _balanced(*_cascade(np.asarray(sections, np.float64)))
-        size = move.shape[0]
-        powers = [np.eye(size)]
-        for _ in range(STRETCH):
-            powers.append(move @ powers[-1])
-        answer = np.array([through, *(leave @ powers[count] @ enter for count in range(STRETCH - 1))])
-        lags = np.arange(STRETCH)[None, :] - np.arange(STRETCH)[:, None]
         self.dtype: Final = np.dtype(dtype)
-        self._settled = np.linalg.solve(np.eye(size) - move, enter)
-        # All are transposed: samples lie along rows.
-        self._answers = np.where(lags >= 0, answer[np.maximum(lags, 0)], 0.0).astype(dtype)
-        self._recalls = np.stack([leave @ powers[count] for count in range(STRETCH)], axis=1).astype(dtype)
-        self._enters = np.stack([powers[STRETCH - 1 - count] @ enter for count in range(STRETCH)]).astype(dtype)
-        self._powers = np.stack([power.T for power in powers]).astype(dtype)
-        self._carries, self._groups = _carried(powers[STRETCH], dtype)
+        self._by = _matrices(tuple(map(tuple, sections.tolist())), self.dtype)
         self._memory: Floats | None = None
 
     def take(self, block: Floats) -> Floats:
@@ -49,7 +81,7 @@ class RecursiveFilter:
         samples = np.ascontiguousarray(block, self.dtype)
         if self._memory is None:
             first = samples[:, :1] if frames else np.zeros((rows, 1))
-            self._memory = (first * self._settled[None, :]).astype(self.dtype) if frames else None
+            self._memory = (first * self._by.settled[None, :]).astype(self.dtype) if frames else None
         if self._memory is None or not frames:
             return samples
         whole = frames // STRETCH * STRETCH
@@ -63,9 +95,9 @@ class RecursiveFilter:
     def _filter(self, samples: Floats, output: Floats, row: int) -> None:
         """Fill the output of whole stretches, shape (stretches, STRETCH), and move the row's memory on."""
         assert self._memory is not None
-        np.matmul(samples, self._answers, out=output)
-        memories = self._memories(samples @ self._enters, row)
-        output += memories @ self._recalls
+        np.matmul(samples, self._by.answers, out=output)
+        memories = self._memories(samples @ self._by.enters, row)
+        output += memories @ self._by.recalls
 
     def _memories(self, gained: Floats, row: int) -> Floats:
         """Return the memory at every stretch's beginning, given what each adds, both of shape (stretches, size)."""
@@ -77,8 +109,8 @@ class RecursiveFilter:
             taken = min(GROUP, count - first)
             # The memory of the group's beginning is moved on to all of its stretches, and with it what they add.
             later = (
-                memory @ self._groups[:, : (taken + 1) * size]
-                + gained[first : first + taken].reshape(-1) @ self._carries[: taken * size, : (taken + 1) * size]
+                memory @ self._by.groups[:, : (taken + 1) * size]
+                + gained[first : first + taken].reshape(-1) @ self._by.carries[: taken * size, : (taken + 1) * size]
             )
             memories[first : first + taken] = later[: taken * size].reshape(taken, size)
             memory = later[taken * size :]
@@ -89,8 +121,8 @@ class RecursiveFilter:
         """Return the output of less than a stretch, shape (frames,), and move the row's memory on."""
         assert self._memory is not None
         count, memory = samples.size, self._memory[row]
-        output: Floats = samples @ self._answers[:count, :count] + memory @ self._recalls[:, :count]
-        self._memory[row] = memory @ self._powers[count] + samples @ self._enters[STRETCH - count :]
+        output: Floats = samples @ self._by.answers[:count, :count] + memory @ self._by.recalls[:, :count]
+        self._memory[row] = memory @ self._by.powers[count] + samples @ self._by.enters[STRETCH - count :]
         return output
 
 
@@ -138,7 +170,7 @@ def _balanced(move: Doubles, enter: Doubles, leave: Doubles, through: float) -> 
     return back @ move @ basis, back @ enter, leave @ basis, through
 
 
-def _carried(move: Doubles, dtype: npt.DTypeLike) -> tuple[Floats, Floats]:
+def _carried(move: Doubles) -> tuple[Doubles, Doubles]:
     """Return what GROUP stretches in a row make of what each adds, and of the memory at their beginning.
 
     Shapes (GROUP * size, (GROUP + 1) * size) and (size, (GROUP + 1) * size).
@@ -151,4 +183,4 @@ def _carried(move: Doubles, dtype: npt.DTypeLike) -> tuple[Floats, Floats]:
     for at in range(GROUP):
         for later in range(at + 1, GROUP + 1):
             carries[at * size : (at + 1) * size, later * size : (later + 1) * size] = powers[later - at - 1].T
-    return carries.astype(dtype), np.concatenate([power.T for power in powers], axis=1).astype(dtype)
+    return carries, np.concatenate([power.T for power in powers], axis=1)

@@ -3,7 +3,7 @@
 RNNoise hears a copy at 48 kHz; the recording itself is never resampled. How much of each bin the network left is the
 gain that the recording's own spectrum gets, so the phase stays the speaker's own, and a word that the network misses
 loses the cap instead of vanishing. On real voices in real noise this was better at every noise level than the network's
-own output or a mixture of both (PESQ and similarity of voice, 2026-11). librosa is loaded with the first mask.
+own output or a mixture of both (PESQ and similarity of voice, 2026-11).
 """
 
 from collections.abc import Iterator
