@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from shared.errors import InvalidField
-from shared.vendors.protocol import Engine
+from shared.vendors.engines import Engine
 
 DESCRIPTION_CHARS: Final = 2000
 NAME_CHARS: Final = 255  # what a row can hold; the engine's own limit is checked when the engine is known

@@ -8,7 +8,7 @@ from shared.clones import NewClone, NewSample
 from shared.errors import InvalidField, MissingField
 from shared.states import Denoise, Trim
 from shared.vendors import Vendors, engine_named
-from shared.vendors.protocol import Engine
+from shared.vendors.engines import Engine
 
 _CHECKS: Final[dict[str, Callable[[str, str], Any]]] = {
     "name": fields.name,

@@ -6,11 +6,11 @@ transaction. An attempt is counted when the job is claimed and given back by eve
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, update
+from sqlalchemy import case, null, update
 from sqlalchemy.orm import Session
 
 from shared import clones, events
@@ -24,13 +24,13 @@ Change = Callable[[Session], None]
 
 _COLUMNS = (
     Job.id, Job.fence, Job.account_id, Job.clone_id, Job.vendor, Job.engine, Job.kind, Job.stage, Job.attempt,
-    Job.waits, Job.error_code, Job.error_message, Job.stage_started_at,
+    Job.waits, Job.waiting_for, Job.error_code, Job.error_message, Job.stage_started_at, Job.held_sample_id,
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job in hand. `fence` is the token that every write names."""
+    """A job in hand. `fence` is the token that every write names; `waited_for` is what it rested for before."""
 
     job_id: str
     fence: int
@@ -44,6 +44,8 @@ class Claim:
     waits: int
     stage_age_s: float
     last_error: tuple[str, str] | None
+    waited_for: WaitingFor | None = None
+    held_sample_id: str | None = None  # what an `extend` job takes away instead of adding
 
 
 def take(session: Session, job_id: str, *, owner: str, lease_s: float) -> Claim | None:
@@ -53,7 +55,7 @@ def take(session: Session, job_id: str, *, owner: str, lease_s: float) -> Claim 
         .where(Job.id == job_id, *runnable())
         .values(
             fence=Job.fence + 1, attempt=Job.attempt + 1, lease_owner=owner, lease_until=db_now(lease_s),
-            waiting_for=None, announcements=0, announce_at=db_now(), updated_at=db_now(),
+            announcements=0, announce_at=db_now(), updated_at=db_now(),
         )
         .returning(*_COLUMNS, db_now().label("now"))
     ).one_or_none()  # fmt: skip
@@ -66,6 +68,7 @@ def _claim(row: Any, now: datetime) -> Claim:
         engine=row.engine, kind=row.kind, stage=row.stage, attempt=row.attempt, waits=row.waits,
         stage_age_s=(now - row.stage_started_at).total_seconds(),
         last_error=(row.error_code, row.error_message or "") if row.error_code else None,
+        waited_for=row.waiting_for, held_sample_id=row.held_sample_id,
     )  # fmt: skip
 
 
@@ -107,11 +110,27 @@ def advance(session: Session, claim: Claim, to: Stage, *, keep_s: float | None) 
     _tell(session, claim, EventType.PROGRESS, data)
     if not kept:
         return None
-    return Claim(
-        job_id=claim.job_id, fence=claim.fence + 1, account_id=claim.account_id, clone_id=claim.clone_id,
-        vendor=claim.vendor, engine=claim.engine, kind=claim.kind, stage=to, attempt=1, waits=0, stage_age_s=0.0,
-        last_error=None,
+    return replace(
+        claim, fence=claim.fence + 1, stage=to, attempt=1, waits=0, stage_age_s=0.0, last_error=None, waited_for=None
+    )
+
+
+def hand_over(session: Session, claim: Claim, to: tuple[str, str], later: list[list[str]], why: ServiceError) -> None:
+    """Give a clone that its vendor refused to the next, at `prepare`: other limits hold there. Raises: ClaimLost."""
+    vendor, engine = to
+    _fenced(
+        session, claim, vendor=vendor, engine=engine, stage=Stage.PREPARE, queue=QUEUE_OF[Stage.PREPARE],
+        due_at=db_now(), stage_started_at=db_now(), waits=0, attempt=0, fence=claim.fence + 1, waiting_for=None,
+        lease_until=None, error_code=None, error_message=None, announcements=0, announce_at=db_now(BELL_HEAD_START_S),
     )  # fmt: skip
+    session.execute(
+        update(Clone).where(Clone.id == claim.clone_id).values(vendor=vendor, engine=engine, fallbacks=later or null())
+    )
+    data = {
+        "status": Status.PROCESSING.value, "stage": Stage.PREPARE.value, "code": why.code, "reason": why.message,
+        "handedOver": {"from": f"{claim.vendor}/{claim.engine}", "to": f"{vendor}/{engine}"},
+    }  # fmt: skip
+    _tell(session, claim, EventType.PROGRESS, data)
 
 
 def rest(
@@ -122,9 +141,22 @@ def rest(
     *,
     percent: int | None = None,
     error: ServiceError | None = None,
+    reason: str | None = None,
 ) -> None:
-    """Let go cleanly until `delay_s` from now; the attempt is given back. Raises: ClaimLost."""
+    """Let go cleanly until `delay_s` from now; the attempt is given back. Raises: ClaimLost.
+
+    That a person must act is told once, with the `reason`. Vendors that cannot be asked in between change nothing of
+    it; when the person has acted, the stage's clock begins anew.
+    """
     values: dict[str, Any] = {} if error is None else {"error_code": error.code, "error_message": error.message}
+    if claim.waited_for is WaitingFor.VERIFICATION and waiting_for is not WaitingFor.VERIFICATION:
+        if error is not None:
+            waiting_for = WaitingFor.VERIFICATION
+        else:
+            values["stage_started_at"] = db_now()
+    elif waiting_for is WaitingFor.VERIFICATION and claim.waited_for is not WaitingFor.VERIFICATION:
+        data = {"status": Status.PROCESSING.value, "stage": claim.stage.value, "reason": reason}
+        _tell(session, claim, EventType.ACTION_REQUIRED, data)
     if percent is not None:
         values["progress"] = case((Job.progress < percent, percent), else_=Job.progress)
     _fenced(
@@ -135,7 +167,10 @@ def rest(
 
 def hand_back(session: Session, claim: Claim) -> None:
     """Let go of unfinished work because this worker is stopping; the attempt is given back. Raises: ClaimLost."""
-    _fenced(session, claim, due_at=db_now(), announce_at=db_now(), attempt=claim.attempt - 1, lease_until=None)
+    _fenced(
+        session, claim, due_at=db_now(), announce_at=db_now(), attempt=claim.attempt - 1, lease_until=None,
+        waiting_for=claim.waited_for,
+    )  # fmt: skip
 
 
 def stumble(session: Session, claim: Claim, error: ServiceError, delay_s: float) -> None:

@@ -6,10 +6,10 @@ Functions take the caller's session: the edge opens the transaction and commits 
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import func, insert, null, or_, select, update
 from sqlalchemy.orm import Session
 
-from shared import events, jobs
+from shared import erasures, events, jobs
 from shared.db.models import Account, Clone, Sample
 from shared.db.moment import db_now
 from shared.errors import CloneLimitExceeded, CloneNotFound
@@ -49,6 +49,7 @@ class NewClone:
     labels: dict[str, Any] = field(default_factory=dict)
     voice_settings: dict[str, Any] = field(default_factory=dict)
     callback_url: str | None = None
+    fallbacks: tuple[tuple[str, str], ...] = ()  # (vendor, engine) of those that are asked next, in this order
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,15 @@ def create(session: Session, new: NewClone, *, max_clones: int, training_typical
             engine=new.engine, language=new.language, gender=new.gender, denoise=new.denoise, trim=new.trim,
             labels=new.labels, voice_settings=new.voice_settings, callback_url=new.callback_url, is_active=True,
             status=Status.PROCESSING, job_id=job_id, seq=0, created_at=now, updated_at=now,
+            fallbacks=[list(one) for one in new.fallbacks] or null(), adopted=False,
         )
     )  # fmt: skip
     for position, sample in enumerate(new.samples):
         session.execute(
             insert(Sample).values(
-                id=sample.id, clone_id=new.id, account_id=new.account_id, position=position, filename=sample.filename,
-                content_type=sample.content_type, container=sample.container, size_bytes=sample.size_bytes,
-                sha256=sample.sha256, object_key=sample.object_key, created_at=now,
+                id=sample.id, clone_id=new.id, account_id=new.account_id, job_id=job_id, position=position,
+                filename=sample.filename, content_type=sample.content_type, container=sample.container,
+                size_bytes=sample.size_bytes, sha256=sample.sha256, object_key=sample.object_key, created_at=now,
             )
         )  # fmt: skip
     order = jobs.NewJob(job_id, new.account_id, new.id, new.vendor, new.engine, JobKind.CREATE, Stage.VALIDATE)
@@ -185,6 +187,7 @@ def delete(session: Session, account_id: str, clone_id: str) -> str:
     jobs.create(
         session, jobs.NewJob(job_id, account_id, clone_id, vendor, engine, JobKind.ERASE, Stage.SUBMIT, leased_until)
     )
+    erasures.request(session, clone_id, account_id, job_id)
     return job_id
 
 

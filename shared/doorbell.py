@@ -20,6 +20,7 @@ from shared.jobs import SMALLEST_WINDOW
 from shared.states import Queue
 
 TASK: Final = "clonepipe.advance"
+LOOK_TASK: Final = "clonepipe.look"
 SOCKET_TIMEOUT_S: Final = 1.0
 _BREAKER_S: Final = 2.0
 _BACKLOG: Final = 1000
@@ -71,10 +72,10 @@ class Doorbell:
             _redis_url(broker_url), socket_timeout=SOCKET_TIMEOUT_S, socket_connect_timeout=SOCKET_TIMEOUT_S, retry=None
         )
 
-    def ring(self, name: Queue, job_id: str) -> None:
-        """Announce one job. Raises: BrokerUnavailable: within about two seconds."""
+    def ring(self, name: Queue, job_id: str, task: str = TASK) -> None:
+        """Announce one job, or what another task takes. Raises: BrokerUnavailable: within about two seconds."""
         try:
-            self._celery.send_task(TASK, args=(job_id,), queue=name.value, retry=False, ignore_result=True)
+            self._celery.send_task(task, args=(job_id,), queue=name.value, retry=False, ignore_result=True)
         except Exception as error:
             raise BrokerUnavailable from error
 

@@ -6,6 +6,7 @@ from typing import Final
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u to misread
 
 ACCOUNT, KEY, CLONE, SAMPLE, JOB, SUBMISSION = "acc", "key", "vc", "smp", "job", "sub"
+HELD_SAMPLE, CALL = "hsm", "call"  # a sample that a vendor holds; one exchange with a vendor
 
 
 def new_id(prefix: str) -> str:

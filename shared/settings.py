@@ -76,6 +76,17 @@ class Settings(BaseSettings):
         None,
         description="`vendor/engine` for requests that name none; unset: the only configured vendor, else the sandbox",
     )
+    bland_api_key: SecretStr | None = Field(None, description="Key of Bland; set: Bland can be used")
+    bland_base_url: str = Field("https://api.bland.ai", description="Where Bland is called")
+    elevenlabs_api_key: SecretStr | None = Field(None, description="Key of ElevenLabs; set: ElevenLabs can be used")
+    elevenlabs_base_url: str = Field("https://api.elevenlabs.io", description="Where ElevenLabs is called")
+    buena_api_key: SecretStr | None = Field(None, description="Key of Buena; set: Buena can be used")
+    buena_base_url: str = Field("https://api.buena.ai/api/v2", description="Where Buena is called")
+    retell_api_key: SecretStr | None = Field(None, description="Key of Retell; set: Retell can be used")
+    retell_base_url: str = Field("https://api.retellai.com", description="Where Retell is called")
+    vendor_time_scale: float = Field(
+        1.0, gt=0, le=1, description="Multiplies every time that vendors are waited for; below 1 only against fakes"
+    )
     max_clones_per_user: int = Field(5, ge=0, description="Clones an account may hold; 0 is no limit")
     requests_per_minute_per_key: int = Field(
         600, ge=0, description="Requests a minute that one API process takes from one key; 0 is no limit"

@@ -4,10 +4,10 @@ Between the two lies the only place where a death can cost money, so a submissio
 called again before the vendor was searched for its marker (worker/stages/submit.py).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from shared.claims import Claim
@@ -27,8 +27,17 @@ class Intent:
     marker: str
     state: SubmissionState
     age_s: float
+    calls: int
     empty_looks: int
     vendor_voice_id: str | None
+    vendor: str
+    engine: str
+    held_before: tuple[str, ...] | None
+
+    @property
+    def was_in_doubt(self) -> bool:
+        """Whether an answer of it was ever lost, so that a twin may turn up late."""
+        return self.calls > 1 or self.empty_looks > 0
 
 
 def latest(session: Session, job_id: str) -> Intent | None:
@@ -47,22 +56,26 @@ def _intents(session: Session, condition: object) -> tuple[Intent, ...]:
         select(Submission, db_now().label("now")).where(condition).order_by(Submission.called_at)  # type: ignore[arg-type]
     ).all()
     return tuple(
-        Intent(row.id, row.marker, row.state, _age_s(row.called_at, now), row.empty_looks, row.vendor_voice_id)
+        Intent(
+            row.id, row.marker, row.state, (now - row.called_at).total_seconds(), row.calls, row.empty_looks,
+            row.vendor_voice_id, row.vendor, row.engine, None if row.held_before is None else tuple(row.held_before),
+        )
         for row, now in rows
-    )
+    )  # fmt: skip
 
 
-def _age_s(called_at: datetime, now: datetime) -> float:
-    return (now - called_at).total_seconds()
+def intend(session: Session, claim: Claim, *, held_before: Sequence[str] | None = None) -> str:
+    """Write that a call is about to be made; return the marker that the vendor shall keep.
 
-
-def intend(session: Session, claim: Claim, number: int) -> str:
-    """Write that a call is about to be made; return the marker that the vendor shall keep."""
-    marker = f"cp-{claim.job_id.partition('_')[2][:_ID_PART]}-{number}"
+    `held_before` are the vendor's ids of the samples that it holds already, for a call that adds some.
+    """
+    made = session.scalar(select(func.count()).where(Submission.job_id == claim.job_id)) or 0
+    marker = f"cp-{claim.job_id.partition('_')[2][:_ID_PART]}-{made + 1}"
     session.execute(
         insert(Submission).values(
             id=new_id(SUBMISSION), account_id=claim.account_id, clone_id=claim.clone_id, job_id=claim.job_id,
-            marker=marker, state=SubmissionState.INTENDED, calls=1, called_at=db_now(), empty_looks=0,
+            vendor=claim.vendor, engine=claim.engine, marker=marker, state=SubmissionState.INTENDED, calls=1,
+            called_at=db_now(), empty_looks=0, held_before=None if held_before is None else list(held_before),
         )
     )  # fmt: skip
     return marker
@@ -92,17 +105,69 @@ def note_empty_look(session: Session, intent: Intent) -> None:
     )
 
 
-def accept(session: Session, marker: str, voice_id: str) -> None:
-    """Write which voice came of a call, on the submission and on its clone."""
+def accept(session: Session, marker: str, voice_id: str, *, look_again_in_s: float | None = None) -> None:
+    """Write which voice came of a call, on the submission and on its clone.
+
+    `look_again_in_s`: when a twin is looked for once more, because the call's answer was in doubt.
+    """
     clone_id = session.execute(
         update(Submission)
         .where(Submission.marker == marker)
-        .values(state=SubmissionState.ACCEPTED, vendor_voice_id=voice_id)
+        .values(
+            state=SubmissionState.ACCEPTED,
+            vendor_voice_id=voice_id,
+            look_again_at=None if look_again_in_s is None else db_now(look_again_in_s),
+        )
         .returning(Submission.clone_id)
     ).scalar_one()
     session.execute(update(Clone).where(Clone.id == clone_id).values(vendor_voice_id=voice_id))
 
 
-def refuse(session: Session, marker: str) -> None:
-    """Write that nothing came of a call: the vendor said no, or was not reached."""
-    session.execute(update(Submission).where(Submission.marker == marker).values(state=SubmissionState.REFUSED))
+def refuse(session: Session, marker: str, *, look_again_in_s: float | None = None) -> None:
+    """Write that nothing came of a call: the vendor said no, or was not reached.
+
+    `look_again_in_s`: when a voice is looked for all the same, because an earlier answer was lost.
+    """
+    look_again_at = None if look_again_in_s is None else db_now(look_again_in_s)
+    session.execute(
+        update(Submission)
+        .where(Submission.marker == marker)
+        .values(state=SubmissionState.REFUSED, look_again_at=look_again_at)
+    )
+
+
+def note_twin(session: Session, submission_id: str, voice_id: str, outcome: str) -> None:
+    """Write that a further voice carried the marker, and what became of it."""
+    row = session.get_one(Submission, submission_id, with_for_update=True)
+    row.twins = [*(row.twins or []), {"voiceId": voice_id, "outcome": outcome}]
+
+
+def any_look_due(session: Session) -> bool:
+    """Tell whether a late twin is to be looked for: a read, so that an idle relay writes nothing."""
+    return session.scalar(select(Submission.id).where(Submission.look_again_at <= db_now()).limit(1)) is not None
+
+
+def take_due_looks(session: Session, *, again_in_s: float) -> list[str]:
+    """Return the submissions whose late twin is to be looked for now; others are told of them after `again_in_s`."""
+    return list(
+        session.execute(
+            update(Submission)
+            .where(Submission.look_again_at <= db_now())
+            .values(look_again_at=db_now(again_in_s))
+            .returning(Submission.id)
+        ).scalars()
+    )
+
+
+def looked_again(session: Session, submission_id: str) -> None:
+    """Write that the late look was taken: it is not taken twice."""
+    session.execute(update(Submission).where(Submission.id == submission_id).values(look_again_at=None))
+
+
+def get(session: Session, submission_id: str) -> tuple[Intent, str, str, str] | None:
+    """Return a submission with its account, clone and job."""
+    row = session.get(Submission, submission_id)
+    if row is None:
+        return None
+    (intent,) = _intents(session, Submission.id == submission_id)
+    return intent, row.account_id, row.clone_id, row.job_id

@@ -146,7 +146,7 @@ def _view(row: Any) -> CloneView:
         language=clone.language, gender=clone.gender, denoise=clone.denoise, trim=clone.trim, labels=clone.labels,
         voice_settings=clone.voice_settings, callback_url=clone.callback_url, is_active=clone.is_active,
         sample_count=row.samples, status=clone.status, progress=100 if ready else min(job.progress, 99),
-        stage=job.stage if live else None, waiting_for=job.waiting_for if live else None,
+        stage=job.stage if live else None, waiting_for=job.waiting_for if live and job.lease_until is None else None,
         eta_s=eta_s if eta_s is not None and eta_s > 0 else None, is_terminal=not live,
         vendor_voice_id=clone.vendor_voice_id, error_code=clone.error_code, error_message=clone.error_message,
         warnings=tuple(clone.warnings or ()), job_id=job.id, job_kind=job.kind, job_outcome=job.outcome, seq=clone.seq,

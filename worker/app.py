@@ -1,4 +1,4 @@
-"""The Celery app of the workshop. One task: take a job's id and do what is due."""
+"""The Celery app of the workshop. One task takes a job's id and does what is due; one looks for a late twin."""
 
 import atexit
 from typing import Any
@@ -8,12 +8,13 @@ from celery.signals import setup_logging, worker_ready, worker_shutting_down
 
 from shared import log
 from shared.broker import broker_url
-from shared.doorbell import TASK, Doorbell, make_celery
+from shared.doorbell import LOOK_TASK, TASK, Doorbell, make_celery
 from shared.services import Services
 from shared.settings import Settings
 from shared.states import Queue
 from worker import rehearsal
 from worker.bench import Bench
+from worker.late_look import look
 from worker.run import work
 from worker.vigil import Vigil
 
@@ -39,7 +40,11 @@ def make_app(settings: Settings, queues: frozenset[Queue]) -> Celery:
     def advance(job_id: str) -> None:
         work(bench, job_id)
 
+    def look_for_twins(submission_id: str) -> None:
+        look(bench, submission_id)
+
     app.task(advance, name=TASK)
+    app.task(look_for_twins, name=LOOK_TASK)
 
     def stop(**_: Any) -> None:
         bench.stopping.set()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.errors import AudioError
-from shared.vendors.protocol import Limits
+from shared.vendors.engines import Limits
 from worker.audio.choose.planning import ONE_STRETCH_S, STRETCH_SHARE
 from worker.audio.measure.inspection import Inspection
 from worker.audio.measure.persons import told

@@ -26,7 +26,7 @@ from typing import Any, Final
 from shared import leash
 from shared.errors import AudioError, ServiceError
 from shared.vendors import engine_named
-from shared.vendors.protocol import Engine
+from shared.vendors.engines import Engine
 from worker.appraisal import Heard, appraise
 from worker.audio.files.decoder import Decoder
 from worker.audio.files.wire import DecodeLimits

@@ -24,12 +24,13 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """The stage goes on later; `fraction` of it (0-1) is done, if known."""
+    """The stage goes on later; `fraction` of it (0-1) is done, if known. `reason` tells a person what is waited for."""
 
     waiting_for: WaitingFor
     delay_s: float
     fraction: float | None = None
     save: Save = nothing
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ import signal
 import threading
 import time
 
-from shared import jobs, leash, log
+from shared import jobs, leash, log, submissions
 from shared.broker import broker_url
-from shared.doorbell import Doorbell
+from shared.doorbell import LOOK_TASK, Doorbell
 from shared.errors import BrokerUnavailable, DatabaseUnavailable, ServiceError
 from shared.services import Services
 from shared.settings import settings
 from shared.states import Queue
+from worker.late_look import AGAIN_S
 from worker.sweep import sweep
 
 TICK_S = 0.25
@@ -36,6 +37,7 @@ class Relay:
                 with self._services.database.write() as session:
                     jobs.forget_announcements(session)
             rung = sum(self._announce(queue) for queue in Queue)
+            self._announce_looks()
         except BrokerUnavailable:
             if not self._broker_down:
                 _logger.warning("broker_unavailable")
@@ -60,6 +62,16 @@ class Relay:
                     jobs.forget_announcements(session, chosen[number:])
                 raise
         return len(chosen)
+
+    def _announce_looks(self) -> None:
+        """Ring for the late looks that are due; one that is lost is due again after a while."""
+        with self._services.database.read() as session:
+            if not submissions.any_look_due(session):
+                return
+        with self._services.database.write() as session:
+            due = submissions.take_due_looks(session, again_in_s=AGAIN_S)
+        for submission_id in due:
+            self._bell.ring(Queue.VENDOR, submission_id, LOOK_TASK)
 
 
 def main() -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from shared import claims, jobs, log
 from shared.claims import Claim
-from shared.errors import ClaimLost, DecoderLost, ServiceError, VendorRateLimited
-from shared.states import QUEUE_OF, JobKind, WaitingFor, percent
+from shared.errors import ClaimLost, DatabaseUnavailable, DecoderLost, ServiceError, VendorPaused, VendorRateLimited
+from shared.states import QUEUE_OF, JobKind, Stage, WaitingFor, percent
 from worker.bench import Bench
 from worker.endings import Advance, Finished, Rest
+from worker.handover import hand_over
 from worker.stages import stage_of
 from worker.task import HandedBack, Task
 
@@ -71,7 +72,7 @@ def _settle(bench: Bench, claim: Claim, ending: Advance | Rest | Finished) -> Cl
                 going_on = claims.advance(session, claim, ending.to, keep_s=keep_s)
             case Rest():
                 done = None if ending.fraction is None else percent(claim.stage, ending.fraction)
-                claims.rest(session, claim, ending.waiting_for, ending.delay_s, percent=done)
+                claims.rest(session, claim, ending.waiting_for, ending.delay_s, percent=done, reason=ending.reason)
             case Finished():
                 claims.finish(session, claim, vendor_voice_id=ending.vendor_voice_id)
         ending.save(session)
@@ -81,13 +82,18 @@ def _settle(bench: Bench, claim: Claim, ending: Advance | Rest | Finished) -> Cl
 
 
 def _refused(bench: Bench, claim: Claim, error: ServiceError) -> None:
-    """Settle an error that a stage named: rest on what will pass, fail on what will not."""
+    """Settle an error that a stage named: hand over, rest on what will pass, fail on what will not."""
+    if _handed_over(bench, claim, error):
+        return
     pause_s = min(BACKOFF_S * 2.0 ** min(claim.waits, 20), BACKOFF_MAX_S)
     # An erasure never gives up: what is at the vendor is somebody's voice.
     patient = claim.kind is JobKind.ERASE or claim.stage_age_s < STAGE_PATIENCE_S
     if isinstance(error, VendorRateLimited) and patient:
         pause_s = max(error.retry_after_s, 0.1)
         _write(bench, claim, lambda s: claims.rest(s, claim, WaitingFor.RATE_LIMIT, pause_s, error=error))
+    elif isinstance(error, VendorPaused) and patient:
+        pause_s = min(max(error.retry_after_s, 0.1), BACKOFF_MAX_S)
+        _write(bench, claim, lambda s: claims.rest(s, claim, WaitingFor.VENDOR, pause_s, error=error))
     elif isinstance(error, DecoderLost):
         # It may be this recording that brings the machine's memory to its end: tried again, but not for a day.
         stumble_s = min(STUMBLE_S * 2.0 ** min(claim.attempt, 10), BACKOFF_MAX_S)
@@ -96,6 +102,17 @@ def _refused(bench: Bench, claim: Claim, error: ServiceError) -> None:
         _write(bench, claim, lambda s: claims.rest(s, claim, WaitingFor.RETRY, pause_s, error=error))
     else:
         _write(bench, claim, lambda s: claims.fail(s, claim, error))
+
+
+def _handed_over(bench: Bench, claim: Claim, error: ServiceError) -> bool:
+    try:
+        with bench.services.database.write() as session:
+            done = hand_over(session, bench.services.vendors, claim, error)
+    except (ClaimLost, DatabaseUnavailable):
+        return False  # whoever settles the error meets the same and says so
+    if done:
+        bench.ring(QUEUE_OF[Stage.PREPARE], claim.job_id)
+    return done
 
 
 def _crashed(bench: Bench, claim: Claim) -> None:

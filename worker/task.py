@@ -12,23 +12,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from shared import claims
+from shared.asking import Subject, ask
 from shared.claims import Claim
 from shared.db.models import Clone, PreparedFile, Sample
 from shared.errors import ClaimLost, DatabaseUnavailable, SourceMissing, StorageUnavailable
 from shared.services import Services
-from shared.states import Denoise, Trim, percent
+from shared.states import Denoise, JobKind, Trim, percent
 from shared.storage.protocol import put_file
-from shared.vendors.protocol import CloneOrder, Engine, Vendor
+from shared.vendors.engines import Engine
+from shared.vendors.protocol import CloneOrder, Vendor
 from worker.audio.files.decoder import Decoder
 from worker.bench import Bench
 from worker.heart import Hold
 
+T = TypeVar("T")
 _PROGRESS_EVERY_S = 0.5
 
 
@@ -86,11 +89,11 @@ class Task:
         """Read what the stage needs to know."""
         with bench.services.database.read() as session:
             clone = session.get_one(Clone, claim.clone_id)
-            samples = session.scalars(select(Sample).where(Sample.clone_id == clone.id).order_by(Sample.position))
+            samples = session.scalars(_recordings(claim))
             recordings = tuple(
                 Recording(s.id, s.filename, s.size_bytes, s.sha256, s.object_key, s.inspection) for s in samples
             )
-            prepared = tuple(Sendable(*row) for row in session.execute(_prepared(clone.id)))
+            prepared = tuple(Sendable(*row) for row in session.execute(_prepared(claim.job_id)))
         order = CloneOrder(
             clone.id, clone.name, clone.description, clone.language, clone.gender, clone.labels, clone.voice_settings
         )
@@ -133,6 +136,12 @@ class Task:
     @property
     def engine(self) -> Engine:
         return self.vendor.engines[self.claim.engine]
+
+    def ask(self, call: Callable[[Vendor], T], *, creates: bool = False, at: str | None = None) -> T:
+        """Call the clone's vendor, or the one named `at`. Raises: VendorPaused, SetupError, what the adapter raises."""
+        vendor = self.vendor if at is None else self.services.vendors[at]
+        subject = Subject(self.claim.clone_id, self.claim.job_id)
+        return ask(self.services.database, vendor, subject, call, creates=creates)
 
     def show(self, fraction: float) -> None:
         """Show how much of the stage is done (0-1), at most twice a second.
@@ -180,10 +189,18 @@ class Task:
         return path
 
 
-def _prepared(clone_id: str) -> Select[int, str, str, float, bool]:
+def _recordings(claim: Claim) -> Select[Any]:
+    """Select what the job is about: the recordings that came with it; for an erasure, all."""
+    own = Sample.clone_id == claim.clone_id
+    if claim.kind is not JobKind.ERASE:
+        own &= Sample.job_id == claim.job_id
+    return select(Sample).where(own).order_by(Sample.position)
+
+
+def _prepared(job_id: str) -> Select[int, str, str, float, bool]:
     row = PreparedFile
     return (
         select(row.number, row.object_key, row.container, row.duration_s, row.cleaned)
-        .where(row.clone_id == clone_id)
+        .where(row.job_id == job_id)
         .order_by(row.number)
     )

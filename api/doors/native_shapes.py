@@ -7,7 +7,8 @@ from api.fields import DESCRIPTION_CHARS, GENDERS, JSON_CHARS, NAME_CHARS, URL_C
 from shared.events import EventLine
 from shared.states import Denoise, Status, Trim
 from shared.vendors import Vendors
-from shared.vendors.protocol import Range, Vendor
+from shared.vendors.engines import Range
+from shared.vendors.protocol import Vendor
 from shared.views import ClonePage, CloneView
 
 

@@ -1,43 +1,31 @@
 """The tables. Every row that belongs to somebody carries the account; every time is the database's (see moment.py)."""
 
 from datetime import datetime
-from typing import Any, ClassVar
 
-from sqlalchemy import JSON, Enum, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db.moment import Moment
-from shared.states import Denoise, EventType, JobKind, Outcome, Queue, Stage, Status, SubmissionState, Trim, WaitingFor
+from shared.db.base import Base, Json, word
+from shared.db.dealings import Erasure, HeldSample, Submission, VendorCall, VendorGate
+from shared.states import Denoise, EventType, JobKind, Outcome, Queue, Stage, Status, Trim, WaitingFor
 
-Json = dict[str, Any]
-
-
-def _word(kind: type[Any], length: int = 32) -> Enum:
-    """Store an enum's value as text: a new word needs no migration in any database."""
-    return Enum(
-        kind, native_enum=False, create_constraint=False, length=length, values_callable=lambda e: [w.value for w in e]
-    )
-
-
-class Base(DeclarativeBase):
-    """Names every constraint, so that migrations can find it on every database."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map: ClassVar = {
-        datetime: Moment(),
-        str: String(255),
-        Json: JSON(),
-        list[str]: JSON(),
-        list[Json]: JSON(),
-        list[list[int]]: JSON(),
-    }
+__all__ = [
+    "Account",
+    "ApiKey",
+    "Base",
+    "Clone",
+    "Erasure",
+    "Event",
+    "HeldSample",
+    "IdempotencyKey",
+    "Job",
+    "PreparedFile",
+    "Sample",
+    "Submission",
+    "VendorCall",
+    "VendorGate",
+    "WorkerPresence",
+]
 
 
 class Account(Base):
@@ -70,7 +58,18 @@ class Clone(Base):
     """A voice that an account wants or has."""
 
     __tablename__ = "clones"
-    __table_args__ = (Index("ix_clones_account_created", "account_id", "created_at"),)
+    __table_args__ = (
+        Index("ix_clones_account_created", "account_id", "created_at"),
+        # A voice belongs to one clone, also when two requests adopt it at once.
+        Index(
+            "uq_clones_voice",
+            "vendor",
+            "vendor_voice_id",
+            unique=True,
+            sqlite_where=text("vendor_voice_id IS NOT NULL"),
+            postgresql_where=text("vendor_voice_id IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
@@ -80,16 +79,19 @@ class Clone(Base):
     engine: Mapped[str] = mapped_column(String(32))
     language: Mapped[str | None] = mapped_column(String(32))
     gender: Mapped[str | None] = mapped_column(String(16))
-    denoise: Mapped[Denoise] = mapped_column(_word(Denoise))
-    trim: Mapped[Trim] = mapped_column(_word(Trim))
+    denoise: Mapped[Denoise] = mapped_column(word(Denoise))
+    trim: Mapped[Trim] = mapped_column(word(Trim))
     labels: Mapped[Json]
     voice_settings: Mapped[Json]
     callback_url: Mapped[str | None] = mapped_column(Text)
     is_active: Mapped[bool] = mapped_column(default=True)
-    status: Mapped[Status] = mapped_column(_word(Status))
+    status: Mapped[Status] = mapped_column(word(Status))
+    fallbacks: Mapped[list[list[str]] | None]  # [vendor, engine] of those that are asked next, in this order
     vendor_voice_id: Mapped[str | None]
+    adopted: Mapped[bool] = mapped_column(default=False)  # the voice was made by somebody else and is only kept here
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_message: Mapped[str | None] = mapped_column(Text)
+    notes: Mapped[list[str] | None]  # what a vendor said of the voice that its owner should know
     warnings: Mapped[list[Json] | None]  # what `validate` says of the recordings: filename, sample_id, warning
     job_id: Mapped[str] = mapped_column(String(40))  # the newest job
     seq: Mapped[int] = mapped_column(default=0)  # the newest event
@@ -107,6 +109,7 @@ class Sample(Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     clone_id: Mapped[str] = mapped_column(ForeignKey("clones.id"))
     account_id: Mapped[str] = mapped_column(String(40))
+    job_id: Mapped[str] = mapped_column(String(40))  # the job that it came with
     position: Mapped[int]
     filename: Mapped[str]
     content_type: Mapped[str | None]
@@ -128,6 +131,7 @@ class PreparedFile(Base):
     clone_id: Mapped[str] = mapped_column(ForeignKey("clones.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # from 1, in the order of sending
     account_id: Mapped[str] = mapped_column(String(40))
+    job_id: Mapped[str] = mapped_column(String(40))  # the job that it was made for
     object_key: Mapped[str] = mapped_column(unique=True)
     container: Mapped[str] = mapped_column(String(16))
     rate_hz: Mapped[int]
@@ -169,11 +173,12 @@ class Job(Base):
     clone_id: Mapped[str] = mapped_column(ForeignKey("clones.id"))
     vendor: Mapped[str] = mapped_column(String(32))
     engine: Mapped[str] = mapped_column(String(32))
-    kind: Mapped[JobKind] = mapped_column(_word(JobKind))
-    stage: Mapped[Stage] = mapped_column(_word(Stage))
-    queue: Mapped[Queue] = mapped_column(_word(Queue))
-    outcome: Mapped[Outcome | None] = mapped_column(_word(Outcome))
-    waiting_for: Mapped[WaitingFor | None] = mapped_column(_word(WaitingFor))
+    kind: Mapped[JobKind] = mapped_column(word(JobKind))
+    stage: Mapped[Stage] = mapped_column(word(Stage))
+    queue: Mapped[Queue] = mapped_column(word(Queue))
+    held_sample_id: Mapped[str | None] = mapped_column(String(40))  # what an `extend` takes away instead of adding
+    outcome: Mapped[Outcome | None] = mapped_column(word(Outcome))
+    waiting_for: Mapped[WaitingFor | None] = mapped_column(word(WaitingFor))
     progress: Mapped[int] = mapped_column(default=0)  # percent of the whole job
     eta_at: Mapped[datetime | None]
 
@@ -196,24 +201,6 @@ class Job(Base):
     finished_at: Mapped[datetime | None]
 
 
-class Submission(Base):
-    """One paid call at a vendor: the intent written before it, and what came of it."""
-
-    __tablename__ = "submissions"
-
-    id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    account_id: Mapped[str] = mapped_column(String(40))
-    clone_id: Mapped[str] = mapped_column(ForeignKey("clones.id"), index=True)
-    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
-    marker: Mapped[str] = mapped_column(String(64), unique=True)  # what the vendor keeps and we can search for
-    state: Mapped[SubmissionState] = mapped_column(_word(SubmissionState))
-    calls: Mapped[int] = mapped_column(default=1)
-    called_at: Mapped[datetime]
-    empty_looks: Mapped[int] = mapped_column(default=0)
-    looked_at: Mapped[datetime | None]
-    vendor_voice_id: Mapped[str | None]
-
-
 class Event(Base):
     """A line of a clone's append-only history; `seq` counts from 1 without gaps."""
 
@@ -223,7 +210,7 @@ class Event(Base):
     seq: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[str] = mapped_column(String(40))
     job_id: Mapped[str] = mapped_column(String(40))
-    type: Mapped[EventType] = mapped_column(_word(EventType))
+    type: Mapped[EventType] = mapped_column(word(EventType))
     data: Mapped[Json]
     at: Mapped[datetime]
 

@@ -34,14 +34,19 @@
     │   └── AudioClipped              AUDIO_CLIPPED                 422
     ├── VendorError                   VENDOR_ERROR                  502
     │   ├── VendorRejected            VENDOR_REJECTED               502
+    │   │   ├── VendorNameTaken       VENDOR_NAME_TAKEN             502
+    │   │   ├── VendorVoiceNotFound   VENDOR_VOICE_NOT_FOUND        404
+    │   │   └── ErasureUnsupported    ERASURE_UNSUPPORTED_BY_VENDOR  502
     │   ├── VendorAuth                VENDOR_AUTH                   502
     │   ├── VendorQuota               VENDOR_QUOTA                  502
     │   ├── VendorRateLimited         VENDOR_RATE_LIMITED           503  retryable
+    │   ├── VendorPaused              VENDOR_PAUSED                 503  retryable
     │   ├── VendorUnavailable         VENDOR_UNAVAILABLE            503  retryable
     │   ├── VendorProtocol            VENDOR_PROTOCOL               502
     │   ├── UnknownOutcome            VENDOR_UNKNOWN_OUTCOME        502  retryable
     │   ├── TrainingFailed            TRAINING_FAILED               502
-    │   └── TrainingOverdue           TRAINING_OVERDUE              502
+    │   ├── TrainingOverdue           TRAINING_OVERDUE              502
+    │   └── VerificationOverdue       VERIFICATION_OVERDUE          502
     ├── DatabaseUnavailable           DATABASE_UNAVAILABLE          503  retryable
     ├── BrokerUnavailable             BROKER_UNAVAILABLE            503  retryable, never shown to a client
     ├── StorageUnavailable            STORAGE_UNAVAILABLE           503  retryable
@@ -107,16 +112,21 @@ from shared.errors.service import (
     WorkerLost,
 )
 from shared.errors.vendor import (
+    ErasureUnsupported,
     TrainingFailed,
     TrainingOverdue,
     UnknownOutcome,
     VendorAuth,
     VendorError,
+    VendorNameTaken,
+    VendorPaused,
     VendorProtocol,
     VendorQuota,
     VendorRateLimited,
     VendorRejected,
     VendorUnavailable,
+    VendorVoiceNotFound,
+    VerificationOverdue,
 )
 
 __all__ = [
@@ -137,6 +147,7 @@ __all__ = [
     "DecoderLost",
     "DuplicateFile",
     "EmptyFile",
+    "ErasureUnsupported",
     "FileTooLarge",
     "HeadersTooLarge",
     "IdempotencyInFlight",
@@ -166,10 +177,14 @@ __all__ = [
     "UploadTimeout",
     "VendorAuth",
     "VendorError",
+    "VendorNameTaken",
+    "VendorPaused",
     "VendorProtocol",
     "VendorQuota",
     "VendorRateLimited",
     "VendorRejected",
     "VendorUnavailable",
+    "VendorVoiceNotFound",
+    "VerificationOverdue",
     "WorkerLost",
 ]

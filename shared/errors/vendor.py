@@ -17,6 +17,24 @@ class VendorRejected(VendorError):
     code = "VENDOR_REJECTED"
 
 
+class VendorNameTaken(VendorRejected):
+    """The account at the vendor has a voice of this name already; choose another."""
+
+    code = "VENDOR_NAME_TAKEN"
+
+
+class VendorVoiceNotFound(VendorRejected):
+    """The vendor has no such voice for this account."""
+
+    code, status = "VENDOR_VOICE_NOT_FOUND", 404
+
+
+class ErasureUnsupported(VendorRejected):
+    """The vendor offers no call that deletes a voice; a person must delete it on the vendor's own pages."""
+
+    code = "ERASURE_UNSUPPORTED_BY_VENDOR"
+
+
 class VendorAuth(VendorError):
     """The vendor refused our credentials; the operator must check the vendor's API key."""
 
@@ -33,6 +51,16 @@ class VendorRateLimited(VendorError):
     """The vendor asked us to slow down. Nothing was created there."""
 
     code, status, retryable = "VENDOR_RATE_LIMITED", 503, True
+
+    def __init__(self, message: str | None = None, *, retry_after_s: float = 30.0, **details: Any) -> None:
+        super().__init__(message, retry_after_s=retry_after_s, **details)
+        self.retry_after_s = retry_after_s
+
+
+class VendorPaused(VendorError):
+    """The vendor is not called for the moment: it is down, or the operator must mend something."""
+
+    code, status, retryable = "VENDOR_PAUSED", 503, True
 
     def __init__(self, message: str | None = None, *, retry_after_s: float = 30.0, **details: Any) -> None:
         super().__init__(message, retry_after_s=retry_after_s, **details)
@@ -67,3 +95,9 @@ class TrainingOverdue(VendorError):
     """The vendor did not finish the training in the time it states."""
 
     code = "TRAINING_OVERDUE"
+
+
+class VerificationOverdue(VendorError):
+    """Nobody proved to the vendor whose voice it is in the time that this service waits."""
+
+    code = "VERIFICATION_OVERDUE"

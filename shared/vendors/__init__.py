@@ -3,14 +3,15 @@
 `ENGINES` is what is known of every vendor, whether or not it can be used here; `Vendors` is what can be used.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from shared.errors import InvalidField, SetupError
 from shared.settings import Settings
 from shared.storage.protocol import Storage
-from shared.vendors import bland, buena, elevenlabs, retell
-from shared.vendors.protocol import Engine, Vendor
+from shared.vendors import bland, buena, elevenlabs, retell, sandbox
+from shared.vendors.engines import Engine
+from shared.vendors.protocol import Vendor
 from shared.vendors.sandbox import Sandbox
 
 SANDBOX = Sandbox.name
@@ -20,8 +21,10 @@ ENGINES: Final[Mapping[str, Mapping[str, Engine]]] = {
     elevenlabs.NAME: elevenlabs.ENGINES,
     buena.NAME: buena.ENGINES,
     retell.NAME: retell.ENGINES,
-    SANDBOX: Sandbox.engines,
+    SANDBOX: sandbox.ENGINES,
 }
+
+_OPENERS: Final[tuple[Callable[[Settings], Vendor | None], ...]] = (bland.open_bland,)
 
 
 def engine_named(vendor: str, engine: str | None = None) -> Engine:
@@ -93,7 +96,8 @@ class Vendors:
 
 def open_vendors(settings: Settings, storage: Storage) -> Vendors:
     """Open every vendor that is configured; the sandbox always is. Raises: SetupError: for a default that is not."""
-    vendors = Vendors((Sandbox(storage, settings.sandbox_training_s),))
+    opened = [opener(settings) for opener in _OPENERS]
+    vendors = Vendors((*filter(None, opened), Sandbox(storage, settings.sandbox_training_s)))
     if settings.default_vendor is not None:
         try:
             vendors.choose(None, None, settings.default_vendor)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
-from shared.vendors.protocol import MB, SPOKEN_RATE_HZ, Engine, Limits, Range
+from shared.vendors.engines import MB, SPOKEN_RATE_HZ, Abilities, Engine, Limits, Range
 
 NAME: Final = "buena"
 
@@ -27,6 +27,7 @@ ENGINES: Final[Mapping[str, Engine]] = {
             source="docs.buena.ai: Create Voice Clone",
             checked=date(2026, 11, 20),
         ),
+        abilities=Abilities(marker="end of the description", progress="percent"),
         call_timeout_s=600.0,  # not stated; 500 MB at 1 MB/s
         listing_lag_s=30.0,  # not stated
         poll_every_s=10.0,  # one key has 60 requests a minute for everything

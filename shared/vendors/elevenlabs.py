@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
-from shared.vendors.protocol import SPOKEN_RATE_HZ, Engine, Limits, Range, SentContainer
+from shared.vendors.engines import SPOKEN_RATE_HZ, Abilities, Engine, Limits, Range, SentContainer
 
 NAME: Final = "elevenlabs"
 
@@ -32,6 +32,7 @@ _INSTANT: Final = Engine(
         source="elevenlabs.io/docs: Instant Voice Cloning; POST /v1/voices/add",
         checked=_CHECKED,
     ),
+    abilities=Abilities(marker="label `clonepipe`", adds_samples=True, deletes_samples=True),
     call_timeout_s=240.0,  # as the vendor's own client waits
     listing_lag_s=60.0,  # whether a new voice is listed at once is not stated
     poll_every_s=5.0,  # the answer carries a finished voice, so one look is enough
@@ -53,6 +54,9 @@ _PROFESSIONAL: Final = Engine(
         own_denoise=_OWN_DENOISE,
         source="elevenlabs.io/docs: Professional Voice Cloning; POST /v1/voices/pvc",
         checked=_CHECKED,
+    ),
+    abilities=Abilities(
+        marker="label `clonepipe`", adds_samples=True, deletes_samples=True, progress="percent", needs_person=True
     ),
     call_timeout_s=600.0,  # a file of half an hour over a slow line
     listing_lag_s=60.0,  # whether a new voice is listed at once is not stated

@@ -1,74 +1,17 @@
-"""What every vendor can do, in four verbs, and what it declares once: its engines and their limits.
+"""What every vendor can do: the verbs, and the values that they take and give.
 
-An adapter raises only VendorRejected, VendorAuth, VendorQuota, VendorRateLimited, VendorUnavailable (nothing was
-sent), VendorProtocol and UnknownOutcome (the vendor may have acted). It never retries by itself.
+An adapter raises only VendorRejected and its kinds, VendorAuth, VendorQuota, VendorRateLimited, VendorUnavailable
+(nothing was sent), VendorProtocol and UnknownOutcome (the vendor may have acted). It never retries by itself.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
-SentContainer = Literal["wav", "flac"]  # what `prepare` can write
-
-MB: Final = 1_000_000  # vendors do not say which megabyte they mean; the smaller one fits either way
-SPOKEN_RATE_HZ: Final = 48_000  # the highest rate that any of the engines speaks at; none states what it listens at
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """An inclusive range; None is open on that side."""
-
-    least: float | None = None
-    most: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What an engine takes. What the vendor does not state is None, or a range that is open, not a guess.
-
-    Attributes:
-        files: How many files one voice is made of.
-        file_bytes: Size of one file.
-        file_s: Seconds of one file; nothing outside is sent.
-        total_s: Seconds of all files together.
-        best_s: Seconds, of all files together, that the engine makes best use of, by its maker's advice: what to aim
-            at where there is more. It refuses nothing. None: all that is usable.
-        containers: What the engine takes of what `prepare` can write, best first.
-        rate_hz: A higher sample rate is of no use to the engine; None: not known.
-        name_chars: Length of the voice's name.
-        own_denoise: The request's parameter that turns on the engine's own noise removal. It must be off for sound
-            that was cleaned here. None: the engine has none that a request can reach.
-        source: Where it is stated.
-        checked: When that was read.
-    """
-
-    files: Range
-    file_bytes: Range
-    file_s: Range
-    total_s: Range
-    best_s: float | None
-    containers: tuple[SentContainer, ...]
-    rate_hz: int | None
-    name_chars: Range
-    own_denoise: str | None
-    source: str
-    checked: date
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """One product of a vendor, and how long to wait for what."""
-
-    name: str
-    limits: Limits
-    call_timeout_s: float  # after this a submit without an answer has an unknown outcome
-    listing_lag_s: float  # a voice may be missing from the vendor's list for this long
-    poll_every_s: float
-    training_typical_s: float
-    training_deadline_s: float
+from shared.vendors.engines import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +32,8 @@ class SampleFile:
     """A prepared file on this machine's disk.
 
     Attributes:
+        filename: What the vendor is told it is called; the same file is called the same at every attempt, and no other
+            file of the voice is, so that what arrived is known by it.
         cleaned: Noise was removed from some of it here; a vendor's own noise removal is never run on top of ours.
     """
 
@@ -99,10 +44,19 @@ class SampleFile:
     cleaned: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A voice that a vendor has begun; `notes` are for the clone's owner."""
+
+    voice_id: str
+    notes: tuple[str, ...] = ()
+
+
 class TrainingState(StrEnum):
     """Where the vendor's training is; a word that the contract does not know is `unknown`, never a guess."""
 
     TRAINING = "training"
+    ACTION_REQUIRED = "action_required"  # a person must prove whose voice it is; see `Verifiable`
     READY = "ready"
     FAILED = "failed"
     UNKNOWN = "unknown"
@@ -125,21 +79,111 @@ class FoundVoice:
     created_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class VendorSample:
+    """A sample that a vendor holds of a voice; `detail` is what else the vendor says of it, in the vendor's words."""
+
+    sample_id: str
+    filename: str | None = None
+    duration_s: float | None = None
+    size_bytes: int | None = None
+    created_at: datetime | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceAtVendor:
+    """A voice as its vendor shows it. `samples` is None where the vendor lists none of its kind."""
+
+    voice_id: str
+    name: str
+    engine: str
+    description: str | None = None
+    samples: tuple[VendorSample, ...] | None = None
+
+
 class Vendor(Protocol):
     """Who trains voices. One file, one class."""
 
     name: ClassVar[str]
-    engines: ClassVar[Mapping[str, Engine]]
     notice: ClassVar[str | None]  # shown beside every clone of this vendor
+    calls_per_minute: ClassVar[float | None]  # how often all workers together may call; None: not stated
 
-    def submit(self, engine: str, order: CloneOrder, files: Sequence[SampleFile], marker: str) -> str:
-        """Create the voice, once, leaving `marker` where `find` sees it; return the vendor's voice id."""
+    @property
+    def engines(self) -> Mapping[str, Engine]:
+        """Its engines by name; the first is what a request gets that names none."""
+
+    def submit(self, engine: str, order: CloneOrder, files: Sequence[SampleFile], marker: str) -> Submitted:
+        """Create the voice, once, leaving `marker` where `find` sees it."""
+
+    def complete(
+        self, engine: str, order: CloneOrder, files: Sequence[SampleFile], voice_id: str, marker: str
+    ) -> tuple[str, ...]:
+        """Do what is left once the voice's id is safe with us; return notes for the clone's owner.
+
+        Called at least once, and again after a death: what is done already must be left alone.
+        """
 
     def find(self, engine: str, marker: str) -> tuple[FoundVoice, ...]:
         """Return the voices that carry the marker, oldest first."""
 
     def poll(self, engine: str, voice_id: str) -> Training:
-        """Look at the training once."""
+        """Look at the training once, and set it going if it waits for nothing but that."""
 
     def discard(self, engine: str, voice_id: str) -> None:
-        """Delete a voice; one that is not there is no error."""
+        """Delete a voice; one that is not there is no error. Raises: ErasureUnsupported."""
+
+    def look_up(self, voice_id: str) -> VoiceAtVendor:
+        """Return a voice of this account. Raises: VendorVoiceNotFound: unknown, or somebody else's."""
+
+    def check_access(self) -> str:
+        """Ask something harmless that needs the key; return what was learned, for `clonepipe doctor`."""
+
+
+@runtime_checkable
+class Extensible(Protocol):
+    """A vendor some of whose engines take samples after the voice was made (`Abilities.adds_samples` says which)."""
+
+    def samples(self, engine: str, voice_id: str) -> tuple[VendorSample, ...]:
+        """Return the samples that the vendor holds, in its order."""
+
+    def add(self, engine: str, voice_id: str, files: Sequence[SampleFile]) -> None:
+        """Add samples, in one call, and have the voice learn from them. Not repeatable: see worker/stages/extend.py."""
+
+    def remove(self, engine: str, voice_id: str, sample_id: str) -> None:
+        """Take a sample away; one that is not there is no error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a vendor wants a person to do, and how often that was tried.
+
+    Attributes:
+        done: Nothing is left to do.
+        captcha: An image with words to be read aloud, as (content type, bytes); None where there is none.
+        attempts_left: How many recordings it will still listen to; None: not said.
+        resets_at: When more attempts are given.
+        failures: The vendor's words on attempts that were not accepted, oldest first.
+        manual_requested: A person at the vendor was asked to look.
+    """
+
+    done: bool
+    captcha: tuple[str, bytes] | None = None
+    attempts_left: int | None = None
+    resets_at: datetime | None = None
+    failures: tuple[str, ...] = ()
+    manual_requested: bool = False
+
+
+@runtime_checkable
+class Verifiable(Protocol):
+    """A vendor some of whose engines want proof of whose voice it is (`Abilities.needs_person` says which)."""
+
+    def verification(self, voice_id: str) -> Verification:
+        """Look at what is to be done."""
+
+    def verify(self, voice_id: str, recording: SampleFile) -> None:
+        """Hand in the captcha's words, read aloud. Raises: VendorRejected: it was not accepted."""
+
+    def request_manual(self, voice_id: str, files: Sequence[SampleFile], extra_text: str | None) -> None:
+        """Ask a person at the vendor to look, with documents as proof."""

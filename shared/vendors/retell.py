@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
-from shared.vendors.protocol import MB, SPOKEN_RATE_HZ, Engine, Limits, Range
+from shared.vendors.engines import MB, SPOKEN_RATE_HZ, Abilities, Engine, Limits, Range
 
 NAME: Final = "retell"
 
@@ -43,6 +43,7 @@ def _engine(
             source=f"{_SOURCE}; {maker}" if maker else _SOURCE,
             checked=_CHECKED,
         ),
+        abilities=Abilities(marker="suffix of the name, which a call cannot change", deletes_voice=False),
         call_timeout_s=120.0,  # twice what the vendor's own client waits
         listing_lag_s=60.0,  # not stated
         poll_every_s=5.0,  # the answer carries a finished voice, so one look is enough

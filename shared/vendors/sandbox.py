@@ -23,10 +23,21 @@ from shared.errors import (
     VendorProtocol,
     VendorRateLimited,
     VendorRejected,
+    VendorVoiceNotFound,
 )
 from shared.ids import random_word
-from shared.storage.protocol import Storage, put
-from shared.vendors.protocol import CloneOrder, Engine, FoundVoice, Limits, Range, SampleFile, Training, TrainingState
+from shared.storage.protocol import Storage, StoredObject, put
+from shared.vendors.engines import Abilities, Engine, Limits, Range
+from shared.vendors.protocol import (
+    CloneOrder,
+    FoundVoice,
+    SampleFile,
+    Submitted,
+    Training,
+    TrainingState,
+    VendorSample,
+    VoiceAtVendor,
+)
 
 _MIB: Final = 1024 * 1024
 _ROOM: Final = "sandbox"
@@ -47,6 +58,26 @@ _LIMITS = Limits(
 )
 
 
+ENGINES: Final[Mapping[str, Engine]] = {
+    "default": Engine(
+        name="default",
+        limits=_LIMITS,
+        abilities=Abilities(
+            marker="part of the voice's id",
+            adds_samples=True,
+            max_samples=25,
+            deletes_samples=True,
+            progress="percent",
+        ),
+        call_timeout_s=5.0,
+        listing_lag_s=0.0,
+        poll_every_s=0.5,
+        training_typical_s=4.0,
+        training_deadline_s=3600.0,
+    )
+}
+
+
 @dataclass(frozen=True, slots=True)
 class _Voice:
     """A line of the sandbox's ledger."""
@@ -65,23 +96,14 @@ class Sandbox:
 
     name: ClassVar = "sandbox"
     notice: ClassVar[str | None] = "The sandbox vendor pretends: no voice is trained, nothing is sent anywhere."
-    engines: ClassVar[Mapping[str, Engine]] = {
-        "default": Engine(
-            name="default",
-            limits=_LIMITS,
-            call_timeout_s=5.0,
-            listing_lag_s=0.0,
-            poll_every_s=0.5,
-            training_typical_s=4.0,
-            training_deadline_s=3600.0,
-        )
-    }
+    calls_per_minute: ClassVar[float | None] = None
 
     def __init__(self, storage: Storage, training_s: float) -> None:
         self._storage = storage
         self._training_s = training_s
+        self.engines = ENGINES
 
-    def submit(self, engine: str, order: CloneOrder, files: Sequence[SampleFile], marker: str) -> str:
+    def submit(self, engine: str, order: CloneOrder, files: Sequence[SampleFile], marker: str) -> Submitted:
         if "fail_at_submit" in order.name:
             raise VendorRejected(
                 "The sandbox vendor refused the recordings because the name asks for it (fail_at_submit)."
@@ -99,9 +121,15 @@ class Sandbox:
             fails="fail_at_training" in order.name,
         )
         put(self._storage, _key(voice.voice_id), json.dumps(asdict(voice)).encode(), "application/json")
+        self.add(engine, voice.voice_id, files)
         if "answer_lost" in order.name:
             raise UnknownOutcome("The sandbox vendor's answer was lost (answer_lost).")
-        return voice.voice_id
+        return Submitted(voice.voice_id)
+
+    def complete(
+        self, engine: str, order: CloneOrder, files: Sequence[SampleFile], voice_id: str, marker: str
+    ) -> tuple[str, ...]:
+        return ()
 
     def _refused(self, marker: str) -> int:
         return sum(1 for _ in self._storage.list(f"{_ROOM}/refusals/{marker}/"))
@@ -124,7 +152,50 @@ class Sandbox:
         return Training(TrainingState.TRAINING, progress)
 
     def discard(self, engine: str, voice_id: str) -> None:
+        for sample in self.samples(engine, voice_id):
+            self.remove(engine, voice_id, sample.sample_id)
         self._storage.delete(_key(voice_id))
+
+    def look_up(self, voice_id: str) -> VoiceAtVendor:
+        try:
+            voice = self._read(_key(voice_id))
+        except (SourceMissing, VendorProtocol):
+            raise VendorVoiceNotFound(f"The sandbox vendor has no voice '{voice_id[:60]}'.") from None
+        return VoiceAtVendor(voice_id, voice.name, "default", samples=self.samples("default", voice_id))
+
+    def check_access(self) -> str:
+        return "it is always there and needs no key"
+
+    def samples(self, engine: str, voice_id: str) -> tuple[VendorSample, ...]:
+        kept = [json.loads(b"".join(self._storage.read(stored.key))) for stored in self._samples_of(voice_id)]
+        return tuple(
+            VendorSample(
+                sample_id=one["sample_id"],
+                filename=one["filename"],
+                duration_s=one["duration_s"],
+                created_at=datetime.fromtimestamp(one["created_at_s"], UTC),
+            )
+            for one in sorted(kept, key=lambda one: (one["created_at_s"], one["filename"]))
+        )
+
+    def add(self, engine: str, voice_id: str, files: Sequence[SampleFile]) -> None:
+        for file in files:
+            sample = {
+                "sample_id": random_word(12),
+                "filename": file.filename,
+                "duration_s": file.duration_s,
+                "created_at_s": datetime.now(UTC).timestamp(),
+            }
+            key = f"{_ROOM}/samples/{voice_id}/{sample['sample_id']}.json"
+            put(self._storage, key, json.dumps(sample).encode(), "application/json")
+
+    def remove(self, engine: str, voice_id: str, sample_id: str) -> None:
+        for stored in list(self._samples_of(voice_id)):
+            if stored.key.endswith(f"/{sample_id}.json"):
+                self._storage.delete(stored.key)
+
+    def _samples_of(self, voice_id: str) -> Iterator[StoredObject]:
+        return iter(self._storage.list(f"{_ROOM}/samples/{voice_id}/"))
 
     def ledger(self) -> tuple[str, ...]:
         """Return the ids of every live voice, for those who count what was created."""

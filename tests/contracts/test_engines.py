@@ -7,7 +7,7 @@ import pytest
 
 from api.doors.native_answers import Bounds, EngineOf
 from shared.vendors import ENGINES
-from shared.vendors.protocol import Engine, Limits, Range, SentContainer
+from shared.vendors.engines import Engine, Limits, Range, SentContainer
 
 DECLARED = [
     pytest.param(vendor, name, engine, id=f"{vendor}-{name}")

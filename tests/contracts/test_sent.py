@@ -25,7 +25,8 @@ def make(database: Database, clone_id: str, number: int, *cuts: tuple[str, float
     with database.write() as session:
         session.add(
             PreparedFile(
-                clone_id=clone_id, number=number, account_id=MAIN_ACCOUNT, object_key=f"{clone_id}/{number}",
+                clone_id=clone_id, number=number, account_id=MAIN_ACCOUNT, job_id="job_a",
+                object_key=f"{clone_id}/{number}",
                 container="wav", rate_hz=24_000, duration_s=1.25, size_bytes=10, sha256="0" * 64, cleaned=True,
                 preparation={"recipe": recipe}, peaks=[[-number, number]], created_at=db_now(),
             )

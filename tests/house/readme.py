@@ -16,7 +16,7 @@ from shared import errors
 from shared.errors import ServiceError
 from shared.settings import Settings
 from shared.vendors import ENGINES
-from shared.vendors.protocol import Range
+from shared.vendors.engines import Range
 from worker.audio.measure.verdicts import CHECKS
 
 README = Path(__file__).parents[2] / "README.md"

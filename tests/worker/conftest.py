@@ -1,7 +1,7 @@
 """A worker's bench over a real database, a real folder and the sandbox vendor; only the broker is absent."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from shared import clones, keys, submissions, views
 from shared.clones import NewClone
 from shared.db.engine import Database
 from shared.db.migrate import upgrade
-from shared.db.models import Clone, Job, PreparedFile, Submission
+from shared.db.models import Clone, Job, PreparedFile, Submission, VendorGate
 from shared.db.moment import db_now
 from shared.doorbell import Doorbell
 from shared.keys import MAIN_ACCOUNT
@@ -42,25 +42,38 @@ class Workshop:
         assert isinstance(vendor, Sandbox)
         return vendor
 
-    def order(self, name: str = "Anna", at: Stage = Stage.VALIDATE) -> tuple[str, str]:
+    def order(
+        self,
+        name: str = "Anna",
+        at: Stage = Stage.VALIDATE,
+        *,
+        vendor: str = "sandbox",
+        engine: str = "default",
+        fallbacks: tuple[tuple[str, str], ...] = (),
+        prepared: bytes = b"prepared",
+        container: str = "flac",
+        prepared_s: float = 2.0,
+    ) -> tuple[str, str]:
         """Write a clone whose job stands at a stage, with what was prepared in storage; return clone and job."""
-        new = an_order(name=name)
+        new = replace(an_order(name=name), vendor=vendor, engine=engine, fallbacks=fallbacks)
         with self.database.write() as session:
             job_id = clones.create(session, new, max_clones=0, training_typical_s=1.0)
             session.execute(update(Job).where(Job.id == job_id).values(stage=at, queue=QUEUE_OF[at]))
-        self._store(new)
+        self._store(new, job_id, prepared, container, prepared_s)
         return new.id, job_id
 
-    def _store(self, new: NewClone) -> None:
+    def _store(self, new: NewClone, job_id: str, prepared: bytes, container: str, prepared_s: float) -> None:
         original_key = new.samples[0].object_key
-        prepared_key = f"{original_key.rsplit('/', 2)[0]}/prepared/1-1.flac"
+        prepared_key = f"{original_key.rsplit('/', 2)[0]}/prepared/1-1.{container}"
         put(self.bench.services.storage, original_key, b"original")
-        put(self.bench.services.storage, prepared_key, b"prepared")
+        put(self.bench.services.storage, prepared_key, prepared)
         with self.database.write() as session:
             session.add(
                 PreparedFile(
-                    clone_id=new.id, number=1, account_id=MAIN_ACCOUNT, object_key=prepared_key, container="flac",
-                    rate_hz=16_000, duration_s=2.0, size_bytes=8, sha256="0" * 64, cleaned=True, preparation={},
+                    clone_id=new.id, number=1, account_id=MAIN_ACCOUNT, job_id=job_id, object_key=prepared_key,
+                    container=container, rate_hz=16_000, duration_s=prepared_s, size_bytes=len(prepared),
+                    sha256="0" * 64, cleaned=True,
+                    preparation={},
                     created_at=db_now(),
                 )
             )  # fmt: skip
@@ -78,11 +91,17 @@ class Workshop:
             session.add(
                 Submission(
                     id=f"sub_{job_id}", account_id=MAIN_ACCOUNT, clone_id=job.clone_id, job_id=job_id,
-                    marker=f"cp-{job_id[4:20]}-1", state=SubmissionState.INTENDED, calls=1,
+                    vendor=job.vendor, engine=job.engine, marker=f"cp-{job_id[4:20]}-1",
+                    state=SubmissionState.INTENDED, calls=1,
                     called_at=db_now(-age_s), empty_looks=0,
                 )
             )  # fmt: skip
             return f"cp-{job_id[4:20]}-1"
+
+    def wait_out_the_gates(self) -> None:
+        """Let every vendor be callable again, as it is when its time is over."""
+        with self.database.write() as session:
+            session.execute(update(VendorGate).values(slow_until=None, closed_until=None, paused_until=None))
 
     def age_submissions(self, by_s: float) -> None:
         with self.database.write() as session:

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from shared.errors import NoSpeech
-from shared.vendors.protocol import Limits, Range
+from shared.vendors.engines import Limits, Range
 from worker.appraisal import Appraisal, Heard, appraise
 from worker.audio.choose.planning import Cut
 from worker.audio.measure.downmix import Mix

@@ -3,7 +3,7 @@
 from typing import Final
 
 from shared.settings import Settings
-from shared.vendors.protocol import Limits
+from shared.vendors.engines import Limits
 from worker.audio.choose.planning import Target
 from worker.audio.files.wire import DecodeLimits
 

@@ -47,7 +47,7 @@ def prepare(task: Task) -> Ending:
     keys = _store(task, files)
 
     def save(session: Session) -> None:
-        session.execute(delete(PreparedFile).where(PreparedFile.clone_id == task.claim.clone_id))
+        session.execute(delete(PreparedFile).where(PreparedFile.job_id == task.claim.job_id))
         for number, (key, file) in enumerate(zip(keys, files, strict=True), start=1):
             session.execute(insert(PreparedFile).values(**_row(task, number, key, file)))
 
@@ -101,6 +101,7 @@ def _row(task: Task, number: int, key: str, file: Prepared) -> dict[str, object]
         "clone_id": task.claim.clone_id,
         "number": number,
         "account_id": task.claim.account_id,
+        "job_id": task.claim.job_id,
         "object_key": key,
         "container": file.container,
         "rate_hz": file.rate_hz,

@@ -49,7 +49,8 @@ def prepare(
     with services.database.write() as session:
         session.add(
             PreparedFile(
-                clone_id=clone_id, number=number, account_id=MAIN_ACCOUNT, object_key=key, container="flac",
+                clone_id=clone_id, number=number, account_id=MAIN_ACCOUNT, job_id="job_a", object_key=key,
+                container="flac",
                 rate_hz=24_000, duration_s=sum(taken_s.values()), size_bytes=len(content),
                 sha256=hashlib.sha256(content).hexdigest(), cleaned=False, preparation=preparation(taken_s),
                 peaks=[[-2, 2]], created_at=db_now(),

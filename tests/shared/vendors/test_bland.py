@@ -3,7 +3,7 @@
 import pytest
 
 from shared.vendors.bland import ENGINES
-from shared.vendors.protocol import Range
+from shared.vendors.engines import Range
 
 
 @pytest.mark.parametrize("name", ["btts_v3", "btts_v2"])

@@ -1,7 +1,7 @@
 """Buena's limits, as its Create Voice Clone page states them."""
 
 from shared.vendors.buena import ENGINES
-from shared.vendors.protocol import Range
+from shared.vendors.engines import Range
 
 
 def test_it_takes_one_to_ten_files_under_fifty_megabytes() -> None:

@@ -1,7 +1,7 @@
 """ElevenLabs' limits, as its pages on instant and professional voice cloning state them."""
 
 from shared.vendors.elevenlabs import ENGINES
-from shared.vendors.protocol import Range
+from shared.vendors.engines import Range
 
 
 def test_an_instant_clone_is_made_of_a_minute_or_two() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.vendors.protocol import Range
+from shared.vendors.engines import Range
 from shared.vendors.retell import ENGINES
 
 

@@ -16,7 +16,7 @@ def sandbox(tmp_path: Path) -> Sandbox:
 
 
 def submit(sandbox: Sandbox, name: str = "Anna", marker: str = "cp-a-1") -> str:
-    return sandbox.submit("default", CloneOrder("vc_a", name, None, None, None, {}, {}), [], marker)
+    return sandbox.submit("default", CloneOrder("vc_a", name, None, None, None, {}, {}), [], marker).voice_id
 
 
 def test_a_voice_is_found_by_its_marker_by_every_process(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from shared.vendors import ENGINES
-from shared.vendors.protocol import Engine, Range
+from shared.vendors.engines import Engine, Range
 from worker.audio.choose.planning import Target
 from worker.stages.limits import least_s, target_of
 

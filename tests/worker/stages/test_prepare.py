@@ -13,7 +13,7 @@ from shared.db.models import Job, PreparedFile, Sample
 from shared.keys import MAIN_ACCOUNT
 from shared.sent import SentFile
 from shared.states import Queue, Stage, Status
-from shared.vendors.protocol import Range
+from shared.vendors.engines import Range
 from tests.worker.audio.signals import in_noise, silence, spoken, wav_bytes
 from tests.worker.conftest import Workshop
 from tests.worker.stages.conftest import Send

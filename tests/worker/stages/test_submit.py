@@ -7,14 +7,14 @@ from sqlalchemy import delete, update
 
 from shared.db.models import Job, PreparedFile
 from shared.states import Stage, Status, SubmissionState, WaitingFor
-from shared.vendors.protocol import CloneOrder, SampleFile
+from shared.vendors.protocol import CloneOrder, SampleFile, Submitted
 from tests.worker.conftest import Workshop
 
 
 def vendor_has(workshop: Workshop, job_id: str, marker: str) -> str:
     """Let the vendor have heard a call whose answer never arrived."""
     order = CloneOrder("vc_x", "Anna", None, None, None, {}, {})
-    return workshop.sandbox.submit("default", order, [], marker)
+    return workshop.sandbox.submit("default", order, [], marker).voice_id
 
 
 def test_an_order_becomes_one_voice(workshop: Workshop) -> None:
@@ -32,13 +32,13 @@ def test_the_vendor_gets_what_was_prepared_under_names_that_tell_nothing(
     sent: list[tuple[bytes, str, str, float, bool]] = []
     submit = workshop.sandbox.submit
 
-    def watched(engine: str, order: CloneOrder, files: Sequence[SampleFile], marker: str) -> str:
+    def watched(engine: str, order: CloneOrder, files: Sequence[SampleFile], marker: str) -> Submitted:
         sent.extend((f.path.read_bytes(), f.filename, f.content_type, f.duration_s, f.cleaned) for f in files)
         return submit(engine, order, files, marker)
 
     monkeypatch.setattr(workshop.sandbox, "submit", watched)
     workshop.work(job_id)
-    assert sent == [(b"prepared", "prepared-1.flac", "audio/flac", 2.0, True)]
+    assert sent == [(b"prepared", f"{job_id[4:12]}-1.flac", "audio/flac", 2.0, True)]
 
 
 def test_without_anything_prepared_nobody_is_called(workshop: Workshop) -> None:
@@ -114,8 +114,9 @@ def test_a_rate_limit_waits_burns_no_attempt_and_calls_again_with_the_same_marke
     workshop.work(job_id)
     job = workshop.job(job_id)
     assert (job.waiting_for, job.attempt) == (WaitingFor.RATE_LIMIT, 0)
-    workshop.work(job_id)
-    workshop.work(job_id)
+    for _ in range(2):
+        workshop.wait_out_the_gates()
+        workshop.work(job_id)
     assert workshop.view(clone_id).status is Status.READY
     assert len(workshop.sandbox.ledger()) == 1
 

@@ -1,0 +1,62 @@
+"""Every vendor and engine as the contract suite sees it: a fake at the wire, and settings that lead to it."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import soundfile
+
+from tests.fakes.bland import KEY as BLAND_KEY
+from tests.fakes.bland import FakeBland
+from tests.fakes.server import FakeVendor
+
+
+@dataclass(frozen=True)
+class VendorCase:
+    """One engine of one vendor.
+
+    Attributes:
+        time_scale: Makes the engine's call timeout about half a second.
+        file_s: Length of the prepared file that is sent.
+        can_delete: A twin can be deleted there.
+        tune: Sets the fake up before the service starts.
+        finish: Does what a person or time does at the vendor, so that a training ends.
+    """
+
+    vendor: str
+    engine: str
+    fake: Callable[[], FakeVendor]
+    key: str
+    time_scale: float
+    container: str = "wav"
+    file_s: float = 8.0
+    can_delete: bool = True
+    tune: Callable[[FakeVendor], None] = field(default=lambda _: None)
+    finish: Callable[[FakeVendor], None] = field(default=lambda _: None)
+
+    def __str__(self) -> str:
+        return f"{self.vendor}-{self.engine}"
+
+    def settings(self, fake: FakeVendor) -> dict[str, object]:
+        return {
+            f"{self.vendor}_api_key": self.key,
+            f"{self.vendor}_base_url": fake.url,
+            "vendor_time_scale": self.time_scale,
+        }
+
+    def recording(self) -> bytes:
+        """A quiet tone in the container that the engine is sent."""
+        sound = 0.1 * np.sin(np.arange(int(16_000 * self.file_s)) * 0.05)
+        buffer = io.BytesIO()
+        soundfile.write(buffer, sound.astype(np.float32), 16_000, format=self.container.upper())
+        return buffer.getvalue()
+
+
+# One engine of each way of creating a voice meets every misbehaviour; the others share its code and meet the few.
+CASES = [
+    VendorCase("bland", "btts_v3", FakeBland, BLAND_KEY, time_scale=0.005),
+]
+FURTHER_CASES = [
+    VendorCase("bland", "btts_v2", FakeBland, BLAND_KEY, time_scale=0.005),
+]
