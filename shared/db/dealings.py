@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db.base import Base, Json, word
+from shared.db.columns import Base, Json, word
 from shared.states import SubmissionState
 
 

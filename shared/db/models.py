@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db.base import Base, Json, word
+from shared.db.columns import Base, Json, word
 from shared.db.dealings import Erasure, HeldSample, Submission, VendorCall, VendorGate
 from shared.states import Denoise, EventType, JobKind, Outcome, Queue, Stage, Status, Trim, WaitingFor
 

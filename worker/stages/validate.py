@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from shared.db.base import Json
+from shared.db.columns import Json
 from shared.db.models import Clone, Sample
 from shared.errors import AudioError
 from shared.states import Stage
