@@ -2,7 +2,8 @@
 
 A folder in the system's temp would keep somebody's voice after a kill -9 until somebody tidies up. Here the next
 process with a desk in the same data folder does: every desk is locked by its owner, and the kernel lets go of the lock
-with it.
+with it. Making a desk and clearing others away happen one at a time for a data folder, so that a desk without a lock is
+always one whose owner died before it had one, or while it removed it.
 """
 
 import contextlib
@@ -19,7 +20,8 @@ from shared import log
 
 _PREFIX: Final = "desk-"
 _LOCK: Final = "lock"
-_UNLOCKED_S: Final = 60.0  # a desk is made a moment before it is locked
+_CLOSE_TRIES: Final = 100  # a job that ends while its desk is closed may lay something on it once more
+_CLOSE_PAUSE_S: Final = 0.02
 _logger = log.get(__name__)
 
 
@@ -29,9 +31,10 @@ class Desk:
     def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         clear(root)
-        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
-        self._lock = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        with _alone_in(root):
+            self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
+            self._lock = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
@@ -40,28 +43,46 @@ class Desk:
             yield Path(folder)
 
     def close(self) -> None:
-        """Remove the desk with all that is on it."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Remove the desk with all that is on it, and with what a job that is just ending still lays there."""
+        for _ in range(_CLOSE_TRIES):
+            shutil.rmtree(self._folder, ignore_errors=True)
+            if not self._folder.exists():
+                break
+            time.sleep(_CLOSE_PAUSE_S)
         os.close(self._lock)
 
 
 def clear(root: Path) -> int:
     """Remove the desks of processes that are dead; return how many."""
     removed = 0
-    for folder in root.glob(f"{_PREFIX}*"):
-        if _is_abandoned(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-            removed += 1
+    if not root.is_dir():
+        return removed
+    with _alone_in(root):
+        for folder in root.glob(f"{_PREFIX}*"):
+            if _is_abandoned(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+                removed += 1
     if removed:
         _logger.info("desks_cleared", desks=removed)
     return removed
+
+
+@contextlib.contextmanager
+def _alone_in(root: Path) -> Iterator[None]:
+    """Hold the folder of all desks for the block; the kernel lets go of it with the process."""
+    held = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 def _is_abandoned(folder: Path) -> bool:
     try:
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        return time.time() - folder.stat().st_mtime > _UNLOCKED_S
+        return True
     except OSError:
         return False
     try:

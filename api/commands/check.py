@@ -19,6 +19,7 @@ from shared.settings import Settings, settings
 
 if TYPE_CHECKING:
     from api.checker import CheckedFile, CheckOrder
+    from api.order import CheckForm
 
 _READ_BYTES: Final = 1024 * 1024
 
@@ -45,13 +46,22 @@ def check(
     1  refused
     2  the command is wrong, or the check could not be made
     """
-    from api.doors.check_report import check_report
+    from api.checker import CheckOrder
+    from api.doors.check_report import check_report, refused_report
+    from shared.errors import RequestError
 
+    wishes = {"vendor": vendor, "engine": engine, "denoise": denoise, "trim": trim}
     with tempfile.TemporaryDirectory(prefix="clonepipe-check-") as folder:
-        order = _order(
-            settings(), files, {"vendor": vendor, "engine": engine, "denoise": denoise, "trim": trim}, folder
-        )
-        report = check_report(order, _checked(order, hidden=as_json or not sys.stderr.isatty()))
+        form, chosen_vendor, chosen_engine = _form(settings(), wishes)
+        try:
+            read = _read(files, settings())
+        except RequestError as error:
+            if not as_json:
+                raise
+            report = refused_report(chosen_vendor, chosen_engine, error)
+        else:
+            order = CheckOrder(read, chosen_vendor, chosen_engine, form.denoise, form.trim, Path(folder))
+            report = check_report(order, _checked(order, hidden=as_json or not sys.stderr.isatty()))
     if as_json:
         typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
     else:
@@ -59,9 +69,8 @@ def check(
     raise typer.Exit(EXIT_FAILED if report["verdict"] == "refuse" else 0)
 
 
-def _order(chosen: Settings, paths: Sequence[Path], wishes: dict[str, str | None], folder: str) -> "CheckOrder":
-    """Return what is to be checked. Raises: BadParameter; RequestError: for what an upload would be refused for."""
-    from api.checker import CheckOrder
+def _form(chosen: Settings, wishes: dict[str, str | None]) -> "tuple[CheckForm, str, str]":
+    """Return what is wished, with the names of vendor and engine. Raises: BadParameter."""
     from api.intake.void import VoidStorage
     from api.order import CheckForm
     from shared.errors import InvalidField
@@ -74,7 +83,7 @@ def _order(chosen: Settings, paths: Sequence[Path], wishes: dict[str, str | None
         vendor, engine = form.choose(open_vendors(chosen, VoidStorage()), chosen.default_vendor)
     except InvalidField as error:
         raise typer.BadParameter(error.message) from None
-    return CheckOrder(_read(paths, chosen), vendor, engine.name, form.denoise, form.trim, Path(folder))
+    return form, vendor, engine.name
 
 
 def _read(paths: Sequence[Path], chosen: Settings) -> "tuple[CheckedFile, ...]":
@@ -102,11 +111,15 @@ def _known_by(path: Path, chosen: Settings) -> tuple[str, str]:
 
     size_bytes = path.stat().st_size
     if not size_bytes:
-        raise EmptyFile(f"'{path.name}' has no bytes. Record it again, or check that the export finished.")
+        raise EmptyFile(
+            f"'{path.name}' has no bytes. Record it again, or check that the export finished.",
+            rejected_files=[path.name],
+        )
     if size_bytes > chosen.max_file_bytes:
         raise FileTooLarge(
             f"'{path.name}' has {size_bytes:,} bytes; the limit is {chosen.max_file_mb} MB per file. Shorten it, or "
-            "export it as FLAC or MP3."
+            "export it as FLAC or MP3.",
+            rejected_files=[path.name],
         )
     digest = hashlib.sha256()
     with path.open("rb") as source:
@@ -114,7 +127,9 @@ def _known_by(path: Path, chosen: Settings) -> tuple[str, str]:
         if container is None:
             raise InvalidFileFormat(
                 f"'{path.name}' is not in a format that can be read, whatever its name says. Supported formats: "
-                f"{', '.join(SUPPORTED_FORMATS)}."
+                f"{', '.join(SUPPORTED_FORMATS)}.",
+                supported_formats=list(SUPPORTED_FORMATS),
+                rejected_files=[path.name],
             )
         source.seek(0)
         while block := source.read(_READ_BYTES):

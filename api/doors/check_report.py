@@ -8,6 +8,7 @@ from typing import Any
 
 from api.checker import Checked, CheckedFile, CheckOrder
 from api.doors.native_report import inspection_report, sent_report
+from shared.errors import RequestError
 from shared.sent import SentFile
 
 
@@ -24,6 +25,24 @@ def check_report(order: CheckOrder, found: Checked, ignored_fields: Sequence[str
     if ignored_fields:
         shape["ignoredFields"] = list(ignored_fields)
     return shape
+
+
+def refused_report(vendor: str, engine: str, error: RequestError) -> dict[str, Any]:
+    """Return what is told of files that an upload would be refused for; nothing was listened to.
+
+    The file that is to blame, where it is one, stands among the samples with the error.
+    """
+    told = {"code": error.code, "message": error.message, "details": dict(error.details)}
+    rejected = error.details.get("rejected_files", ())
+    return {
+        "vendor": vendor,
+        "engine": engine,
+        "verdict": "refuse",
+        "reasons": [error.message],
+        "samples": [{"filename": name, "verdict": "refuse", "error": told} for name in rejected],
+        "sent": [],
+        "error": told,
+    }
 
 
 def _sample(file: CheckedFile, heard: Mapping[str, Any]) -> dict[str, Any]:

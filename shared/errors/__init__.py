@@ -30,6 +30,7 @@
     │   ├── AudioTooShort             AUDIO_TOO_SHORT               422
     │   ├── AudioTooLong              AUDIO_TOO_LONG                422
     │   ├── NoSpeech                  NO_SPEECH                     422
+    │   ├── AudioTooQuiet             AUDIO_TOO_QUIET               422
     │   ├── AudioTooNoisy             AUDIO_TOO_NOISY               422
     │   └── AudioClipped              AUDIO_CLIPPED                 422
     ├── VendorError                   VENDOR_ERROR                  502
@@ -68,6 +69,7 @@ from shared.errors.audio import (
     AudioError,
     AudioTooLong,
     AudioTooNoisy,
+    AudioTooQuiet,
     AudioTooShort,
     AudioUnreadable,
     NoSpeech,
@@ -134,6 +136,7 @@ __all__ = [
     "AudioError",
     "AudioTooLong",
     "AudioTooNoisy",
+    "AudioTooQuiet",
     "AudioTooShort",
     "AudioUnreadable",
     "BrokerUnavailable",

@@ -33,6 +33,12 @@ class NoSpeech(AudioError):
     code = "NO_SPEECH"
 
 
+class AudioTooQuiet(AudioError):
+    """A recording is so quiet that the voice is lost in what any device adds; record it again, louder."""
+
+    code = "AUDIO_TOO_QUIET"
+
+
 class AudioTooNoisy(AudioError):
     """The noise in a recording is as strong as the voice."""
 

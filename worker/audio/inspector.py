@@ -12,7 +12,7 @@ import numpy.typing as npt
 from worker.audio.files.decoder import Decoder
 from worker.audio.files.stream import DecodedStream
 from worker.audio.files.wire import DecodeLimits, StreamInfo
-from worker.audio.measure.downmix import candidates, choose, mix_of, row_of
+from worker.audio.measure.downmix import candidates, choose, mix_of, row_of, told
 from worker.audio.measure.inspection import Examination, Inspection
 from worker.audio.measure.measures import measure
 from worker.audio.measure.snr import local_snr_db
@@ -37,8 +37,8 @@ def inspect(
 ) -> Examination:
     """Measure a recording that a voice can be cloned from, as `listen` does.
 
-    Raises: AudioUnreadable, AudioTooShort, AudioTooLong, AudioTooNoisy, AudioClipped, NoSpeech, DecoderLost,
-        SourceMissing.
+    Raises: AudioUnreadable, AudioTooShort, AudioTooLong, AudioTooQuiet, AudioTooNoisy, AudioClipped, NoSpeech,
+        DecoderLost, SourceMissing.
     """
     found = listen(decoder, path, filename=filename, limits=limits, progress=progress, shelf=shelf)
     refusal = refusal_of(found, filename)
@@ -141,7 +141,7 @@ class _Survey:
         )
         warnings = stream.warnings
         if self._row:
-            warnings += (f"one-sided: mixing the channels would lose the voice; channel {self._row} alone is used",)
+            warnings += (told(self._sums, self._row),)
         info = self._info
         inspection = Inspection(
             format=info.format,

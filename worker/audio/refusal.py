@@ -6,7 +6,7 @@ A recording is refused as a whole only: where ten seconds of it are good, those 
 from dataclasses import replace
 from typing import Final
 
-from shared.errors import AudioClipped, AudioError, AudioTooNoisy, AudioTooShort, NoSpeech
+from shared.errors import AudioClipped, AudioError, AudioTooNoisy, AudioTooQuiet, AudioTooShort, NoSpeech
 from worker.audio.choose.segments import pick
 from worker.audio.files.stream import unreadable
 from worker.audio.measure.inspection import Examination
@@ -15,6 +15,7 @@ from worker.audio.measure.verdicts import CHECKS, Finding, Verdict
 
 USABLE_S: Final = (3.0, 10.0, 15.0)  # least, best, most: the stretch that may save a recording
 SAVED_FROM: Final = {"snr": 15.0, "speech_share": 0.7}  # what the stretch must reach to make up for the whole
+USUAL_LUFS: Final = "-30 to -16"  # of speech that is recorded with care
 _PARTLY: Final = "Parts of the recording are no use; only good stretches of it are sent. "
 
 
@@ -30,10 +31,11 @@ def with_findings(found: Examination) -> Examination:
 def refusal_of(found: Examination, filename: str) -> AudioError | None:
     """Return why no voice can be cloned from a recording, or None where one can.
 
-    It is an AudioTooShort, NoSpeech, AudioTooNoisy, AudioClipped, or, of a file that breaks off, AudioUnreadable.
+    It is an AudioTooShort, AudioTooQuiet, NoSpeech, AudioTooNoisy, AudioClipped, or, of a file that breaks off,
+    AudioUnreadable.
     """
     if found.inspection.measures.loudness_lufs is None and found.inspection.duration_s >= _limit("duration"):
-        return _silent(filename, None)
+        return _silent(filename)
     refusing = (each for each in found.inspection.findings if each.verdict is Verdict.REFUSE)
     return next((_refusal(finding, found, filename) for finding in refusing), None)
 
@@ -76,7 +78,7 @@ def _refusal(finding: Finding, found: Examination, filename: str) -> AudioError:
             limit_s=_limit("duration"),
         )
     if finding.name == "loudness":
-        return _silent(filename, value)
+        return _too_quiet(filename, value)
     if finding.name == "speech":
         return NoSpeech(
             f"{filename} holds no speech that could be heard: {value:.2f} s sound like a voice; at least "
@@ -110,11 +112,21 @@ def _refusal(finding: Finding, found: Examination, filename: str) -> AudioError:
     )
 
 
-def _silent(filename: str, loudness_lufs: float | None) -> NoSpeech:
-    level = "no measurable loudness" if loudness_lufs is None else f"a loudness of {loudness_lufs:.1f} LUFS"
+def _silent(filename: str) -> NoSpeech:
     return NoSpeech(
-        f"{filename} is silent: it has {level}; at least {_limit('loudness'):g} LUFS is needed. "
+        f"{filename} is silent: it has no measurable loudness; at least {_limit('loudness'):g} LUFS is needed. "
         "Check that the right microphone was recorded and that it was not muted.",
+        filename=filename,
+        found_lufs=None,
+        limit_lufs=_limit("loudness"),
+    )
+
+
+def _too_quiet(filename: str, loudness_lufs: float) -> AudioTooQuiet:
+    return AudioTooQuiet(
+        f"{filename} is far too quiet: it has a loudness of {loudness_lufs:.1f} LUFS; at least "
+        f"{_limit('loudness'):g} LUFS is needed, and {USUAL_LUFS} is usual. Raise the recording level, move closer to "
+        "the microphone, and check that the right one was recorded.",
         filename=filename,
         found_lufs=loudness_lufs,
         limit_lufs=_limit("loudness"),

@@ -25,8 +25,8 @@ from worker.task import Recording, Task
 def validate(task: Task) -> Ending:
     """Inspect every recording.
 
-    Raises: AudioUnreadable, AudioTooShort, AudioTooLong, AudioTooNoisy, AudioClipped, NoSpeech, DecoderLost,
-        SourceMissing.
+    Raises: AudioUnreadable, AudioTooShort, AudioTooLong, AudioTooQuiet, AudioTooNoisy, AudioClipped, NoSpeech,
+        DecoderLost, SourceMissing.
     """
     inspections: dict[str, Inspection] = {}
     voices: dict[str, Vector | None] = {}

@@ -81,6 +81,12 @@ def test_what_an_upload_is_refused_for_is_exit_code_1_and_one_sentence(tmp_path:
         done = check(tmp_path, *files)
         assert (done.returncode, done.stdout) == (1, "")
         assert words in done.stderr
+        told = check(tmp_path, *files, "--json")
+        report = json.loads(told.stdout)
+        assert (told.returncode, told.stderr, report["verdict"]) == (1, "", "refuse")
+        assert words in report["error"]["message"]
+        assert set(report["error"]) == {"code", "message", "details"}
+        assert all(sample["error"] == report["error"] for sample in report["samples"])
     assert "11" in check(tmp_path, *[CLEAN_SPEECH] * 11).stderr
     (tmp_path / "big.wav").write_bytes(bytes(1024 * 1024 + 1))
     assert "1 MB" in check(tmp_path, "big.wav", max_file_mb=1).stderr

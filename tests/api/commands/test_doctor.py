@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from api.commands.doctor import Finding, State, examine
 from shared.db.engine import Database
 from shared.db.migrate import upgrade
 from shared.settings import Settings
+from tests.servers import S3Server
 from tests.stack import running_stack
 
 CLONEPIPE = Path(sys.executable).with_name("clonepipe")
@@ -99,6 +101,23 @@ def test_a_storage_that_takes_nothing_is_named(tmp_path: Path) -> None:
         finding = found("storage", data_dir=tmp_path, storage_url=url)
         assert (finding.state, url in finding.found) == (State.FAIL, True)
     assert found("data folder", data_dir=tmp_path / "file").state is State.FAIL
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_bucket_is_looked_into_and_never_made(
+    tmp_path: Path, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    client, name = s3_server.client(), f"doctor-{secrets.token_hex(4)}"
+    chosen = {"data_dir": tmp_path, "storage_url": f"s3://{name}/a", "s3_endpoint_url": s3_server.endpoint_url}
+    finding = found("storage", **chosen)
+    assert (finding.state, "Create the bucket" in finding.found) == (State.FAIL, True)
+    assert name not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]
+    client.create_bucket(Bucket=name)
+    assert found("storage", **chosen).state is State.OK
+    assert "Contents" not in client.list_objects_v2(Bucket=name)
+    client.delete_bucket(Bucket=name)
 
 
 @pytest.mark.usefixtures("quick")

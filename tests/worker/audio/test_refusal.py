@@ -5,7 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.errors import AudioClipped, AudioError, AudioTooNoisy, AudioTooShort, AudioUnreadable, NoSpeech
+from shared.errors import (
+    AudioClipped,
+    AudioError,
+    AudioTooNoisy,
+    AudioTooQuiet,
+    AudioTooShort,
+    AudioUnreadable,
+    NoSpeech,
+)
 from tests.worker.audio.examined import examined, talk
 from tests.worker.audio.signals import (
     Samples,
@@ -71,10 +79,10 @@ REFUSED: list[tuple[dict[str, float | None], type[AudioError], str, dict[str, fl
         {"found_lufs": None, "limit_lufs": -60.0},
     ),
     (
-        {"loudness_lufs": -71.25},
-        NoSpeech,
-        "voice.wav is silent: it has a loudness of -71.2 LUFS; at least -60 LUFS is needed. Check",
-        {"found_lufs": -71.25, "limit_lufs": -60.0},
+        {"loudness_lufs": -62.25},
+        AudioTooQuiet,
+        "voice.wav is far too quiet: it has a loudness of -62.2 LUFS; at least -60 LUFS is needed, and -30 to -16 is",
+        {"found_lufs": -62.25, "limit_lufs": -60.0},
     ),
     (
         {"speech_s": 0.1},
@@ -204,6 +212,7 @@ FILES: list[tuple[Make, type[AudioError], str]] = [
     (lambda rate_hz: tone(0.3, rate_hz), AudioTooShort, "has 0.30 s of sound"),
     (lambda rate_hz: silence(2.0, rate_hz), NoSpeech, "is silent: it has no measurable loudness"),
     (lambda rate_hz: white_noise(2.0, rate_hz, rms=1e-4), NoSpeech, "is silent: it has"),
+    (lambda rate_hz: 0.007 * spoken(10.0, rate_hz), AudioTooQuiet, r"is far too quiet: it has a loudness of -6\d\.\d"),
     (lambda rate_hz: white_noise(5.0, rate_hz), NoSpeech, "holds no speech"),
     (lambda rate_hz: in_noise(0.2 * spoken(10.0, rate_hz), 0.0), AudioTooNoisy, "is too noisy"),
     (_clipped, AudioClipped, "is clipped throughout"),

@@ -16,6 +16,8 @@ MAX_LOSS_DB: Final = 5.0  # two strangers side by side lose 3 dB, a dead side 6 
 # voiceprints of the same speech with and without 0.012 of it have a cosine of .87 (2026-11).
 AUDIBLE_OFFSET: Final = 0.02
 
+DEAD_DB: Final = 20.0  # a channel this much weaker than the strongest adds nothing that would be missed
+
 Signals = npt.NDArray[np.floating]
 
 
@@ -59,6 +61,16 @@ def choose(powers: npt.NDArray[np.floating]) -> int:
     strongest = int(np.argmax(powers[1:])) + 1
     is_lost = powers[0] < powers[strongest] * 10 ** (-MAX_LOSS_DB / 10)
     return strongest if is_lost else 0
+
+
+def told(powers: npt.NDArray[np.floating], row: int) -> str:
+    """Return why one channel is used and which, in words, given the mean square of each row of `candidates`."""
+    channels = powers[1:]
+    name = ("the left channel", "the right channel")[row - 1] if channels.size == 2 else f"channel {row}"
+    others = np.delete(channels, row - 1)
+    if (others <= channels[row - 1] * 10 ** (-DEAD_DB / 10)).all():
+        return f"one-sided: only {name} carries sound, and it alone is used"
+    return f"one-sided: the channels cancel each other out where they are mixed; {name} alone is used"
 
 
 def mix_of(row: int, offset: float) -> Mix:

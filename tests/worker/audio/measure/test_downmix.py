@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.worker.audio.signals import speech_like, white_noise
-from worker.audio.measure.downmix import Mix, candidates, choose, mix_of
+from worker.audio.measure.downmix import Mix, candidates, choose, mix_of, told
 
 VOICE = speech_like(1.0, 16_000)
 OTHER = white_noise(1.0, 16_000, rms=0.06, seed=9)
@@ -27,6 +27,22 @@ NOTHING = np.zeros_like(VOICE)
 def test_the_mean_is_taken_unless_it_loses_the_voice(channels: list[np.ndarray], row: int) -> None:
     rows = candidates(np.concatenate(channels))
     assert choose(np.square(rows).mean(axis=1)) == row
+
+
+@pytest.mark.parametrize(
+    ("channels", "words"),
+    [
+        ([VOICE, NOTHING], "only the left channel carries sound"),
+        ([NOTHING, VOICE], "only the right channel carries sound"),
+        ([VOICE / 50, VOICE], "only the right channel carries sound"),
+        ([NOTHING, NOTHING, VOICE], "only channel 3 carries sound"),
+        ([VOICE, -VOICE], "cancel each other out where they are mixed; the left channel alone"),
+        ([VOICE / 2, -VOICE], "cancel each other out where they are mixed; the right channel alone"),
+    ],
+)
+def test_why_one_channel_is_used_is_told_with_its_name(channels: list[np.ndarray], words: str) -> None:
+    powers = np.square(candidates(np.concatenate(channels))).mean(axis=1)
+    assert words in told(powers, choose(powers))
 
 
 def test_a_mix_makes_mono_without_offset() -> None:
