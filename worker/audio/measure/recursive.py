@@ -14,7 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 STRETCH: Final = 64  # samples that one product takes
-GROUP: Final = 64  # stretches whose memories are found by one product
+GROUP: Final = 16  # stretches, or groups of them, whose memories are found by one product
+# Rows that are multiplied at once: OpenBLAS shares larger products among threads, which then wait for each other and
+# take the cores from everybody else's work.
+ROWS: Final = 32
+LEVELS: Final = 3
 
 Floats = npt.NDArray[np.floating[Any]]
 Doubles = npt.NDArray[np.float64]
@@ -29,7 +33,7 @@ class _Matrices:
         answers, recalls: What a stretch gives out for its samples, and for the memory at its beginning.
         enters: What the samples of a stretch leave in the memory at its end.
         powers: What becomes of a memory after 0 to STRETCH samples.
-        carries, groups: See `_carried`.
+        carries, groups: See `_carried`; for groups of stretches, of groups, and so on.
     """
 
     settled: Floats
@@ -37,8 +41,8 @@ class _Matrices:
     recalls: Floats
     enters: Floats
     powers: Floats
-    carries: Floats
-    groups: Floats
+    carries: tuple[Floats, ...]
+    groups: tuple[Floats, ...]
 
 
 @cache
@@ -50,17 +54,16 @@ def _matrices(sections: tuple[tuple[float, ...], ...], dtype: np.dtype[np.floati
         powers.append(move @ powers[-1])
     answer = np.array([through, *(leave @ powers[count] @ enter for count in range(STRETCH - 1))])
     lags = np.arange(STRETCH)[None, :] - np.arange(STRETCH)[:, None]
-    carries, groups = _carried(powers[STRETCH])
-    found = (
-        np.linalg.solve(np.eye(size) - move, enter),
-        np.where(lags >= 0, answer[np.maximum(lags, 0)], 0.0),
-        np.stack([leave @ powers[count] for count in range(STRETCH)], axis=1),
-        np.stack([powers[STRETCH - 1 - count] @ enter for count in range(STRETCH)]),
-        np.stack([power.T for power in powers]),
-        carries,
-        groups,
+    levels = [_carried(np.linalg.matrix_power(powers[STRETCH], GROUP**level)) for level in range(LEVELS)]
+    return _Matrices(
+        settled=np.linalg.solve(np.eye(size) - move, enter).astype(dtype),
+        answers=np.where(lags >= 0, answer[np.maximum(lags, 0)], 0.0).astype(dtype),
+        recalls=np.stack([leave @ powers[count] for count in range(STRETCH)], axis=1).astype(dtype),
+        enters=np.stack([powers[STRETCH - 1 - count] @ enter for count in range(STRETCH)]).astype(dtype),
+        powers=np.stack([power.T for power in powers]).astype(dtype),
+        carries=tuple(carries.astype(dtype) for carries, _ in levels),
+        groups=tuple(groups.astype(dtype) for _, groups in levels),
     )
-    return _Matrices(*(each.astype(dtype) for each in found))
 
 
 class RecursiveFilter:
@@ -79,51 +82,63 @@ class RecursiveFilter:
         """
         rows, frames = block.shape
         samples = np.ascontiguousarray(block, self.dtype)
-        if self._memory is None:
-            first = samples[:, :1] if frames else np.zeros((rows, 1))
-            self._memory = (first * self._by.settled[None, :]).astype(self.dtype) if frames else None
-        if self._memory is None or not frames:
+        if not frames:
             return samples
+        if self._memory is None:
+            self._memory = (samples[:, :1] * self._by.settled[None, :]).astype(self.dtype)
         whole = frames // STRETCH * STRETCH
         output = np.empty_like(samples)
-        for row in range(rows):
-            self._filter(samples[row, :whole].reshape(-1, STRETCH), output[row, :whole].reshape(-1, STRETCH), row)
-            if whole < frames:
-                output[row, whole:] = self._finish(samples[row, whole:], row)
+        if whole:
+            stretches = samples[:, :whole].reshape(rows, -1, STRETCH)
+            memories, self._memory = self._remembered(_product(stretches, self._by.enters), self._memory, 0)
+            found = _product(stretches, self._by.answers)
+            found += _product(memories, self._by.recalls)
+            output[:, :whole] = found.reshape(rows, whole)
+        if whole < frames:
+            rest, memory, count = samples[:, whole:], self._memory, frames - whole
+            output[:, whole:] = rest @ self._by.answers[:count, :count] + memory @ self._by.recalls[:, :count]
+            self._memory = memory @ self._by.powers[count] + rest @ self._by.enters[STRETCH - count :]
         return output
 
-    def _filter(self, samples: Floats, output: Floats, row: int) -> None:
-        """Fill the output of whole stretches, shape (stretches, STRETCH), and move the row's memory on."""
-        assert self._memory is not None
-        np.matmul(samples, self._by.answers, out=output)
-        memories = self._memories(samples @ self._by.enters, row)
-        output += memories @ self._by.recalls
+    def _remembered(self, gained: Floats, memory: Floats, level: int) -> tuple[Floats, Floats]:
+        """Return the memory at the beginning of every stretch, and at the end of the last.
 
-    def _memories(self, gained: Floats, row: int) -> Floats:
-        """Return the memory at every stretch's beginning, given what each adds, both of shape (stretches, size)."""
-        assert self._memory is not None
-        count, size = gained.shape
+        Args:
+            gained: What each stretch leaves in the memory at its end, shape (rows, stretches, size).
+            memory: At the beginning of the first, shape (rows, size).
+            level: How often stretches were gathered into groups, which then are the stretches here.
+        """
+        rows, count, size = gained.shape
+        carries, groups = self._by.carries[level], self._by.groups[level]
+        grouped = count // GROUP if level + 1 < len(self._by.carries) else 0
         memories = np.empty_like(gained)
-        memory = self._memory[row]
-        for first in range(0, count, GROUP):
+        if grouped:
+            of_groups = _product(gained[:, : grouped * GROUP].reshape(rows, grouped, GROUP * size), carries)
+            begins, memory = self._remembered(of_groups[:, :, GROUP * size :], memory, level + 1)
+            of_groups += _product(begins, groups)
+            memories[:, : grouped * GROUP] = of_groups[:, :, : GROUP * size].reshape(rows, -1, size)
+        for first in range(grouped * GROUP, count, GROUP):
             taken = min(GROUP, count - first)
-            # The memory of the group's beginning is moved on to all of its stretches, and with it what they add.
-            later = (
-                memory @ self._by.groups[:, : (taken + 1) * size]
-                + gained[first : first + taken].reshape(-1) @ self._by.carries[: taken * size, : (taken + 1) * size]
-            )
-            memories[first : first + taken] = later[: taken * size].reshape(taken, size)
-            memory = later[taken * size :]
-        self._memory[row] = memory
-        return memories
+            inside = gained[:, first : first + taken].reshape(rows, taken * size)
+            past = (taken + 1) * size
+            later = inside @ carries[: taken * size, :past] + memory @ groups[:, :past]
+            memories[:, first : first + taken] = later[:, : taken * size].reshape(rows, taken, size)
+            memory = later[:, taken * size :]
+        return memories, memory
 
-    def _finish(self, samples: Floats, row: int) -> Floats:
-        """Return the output of less than a stretch, shape (frames,), and move the row's memory on."""
-        assert self._memory is not None
-        count, memory = samples.size, self._memory[row]
-        output: Floats = samples @ self._by.answers[:count, :count] + memory @ self._by.recalls[:, :count]
-        self._memory[row] = memory @ self._by.powers[count] + samples @ self._by.enters[STRETCH - count :]
-        return output
+
+def _product(stack: Floats, matrix: Floats) -> Floats:
+    """Return every row of a stack, shape (…, count, values), times a matrix."""
+    count = stack.shape[-2]
+    whole = count // ROWS * ROWS
+    output = np.empty((*stack.shape[:-1], matrix.shape[1]), stack.dtype)
+    if whole:
+        shape = (*stack.shape[:-2], whole // ROWS, ROWS)
+        parts = stack[..., :whole, :].reshape(*shape, stack.shape[-1])
+        output[..., :whole, :] = np.matmul(parts, matrix).reshape(*stack.shape[:-2], whole, matrix.shape[1])
+    if whole < count:
+        np.matmul(stack[..., whole:, :], matrix, out=output[..., whole:, :])
+    return output
 
 
 def high_pass(cut_hz: float, order: int, rate_hz: int) -> Doubles:
