@@ -23,6 +23,8 @@ from worker.audio.progress import Advance, Progress, fraction_of
 from worker.audio.refusal import refusal_of, with_findings
 from worker.audio.scratch import Copy, Shelf
 
+EXACT: Final = frozenset({"wav", "w64", "aiff", "caf", "au", "flac"})  # the header tells the length, to the frame
+UNCLAIMED: Final = frozenset({"ogg"})  # the length is read off the last page there is
 PIECE_FRAMES: Final = 48_000  # small enough for the cache, and large enough for its calls to cost little
 
 
@@ -160,10 +162,13 @@ class _Survey:
             Examination(inspection, tracks, sound.flat_tops_per_s, voices.foreign_spans, voices.main_voice)
         )
 
-    def _missing_share(self, stream: DecodedStream) -> float:
-        """Return what is missing of the claimed duration, where the decoder found the claim to be meant."""
-        claimed_s = self._info.header_duration_s
-        if claimed_s is None or not any(warning.startswith("truncated") for warning in stream.warnings):
+    def _missing_share(self, stream: DecodedStream) -> float | None:
+        """Return what is missing of the claimed duration; None where the file was cut and claims none to go by."""
+        claimed_s, is_cut = self._info.header_duration_s, any(each.startswith("truncated") for each in stream.warnings)
+        if is_cut and self._info.format in UNCLAIMED:
+            return None
+        # Other headers guess, so that their claim counts only where the decoder found it to be meant.
+        if claimed_s is None or not (is_cut or self._info.format in EXACT):
             return 0.0
         return max(0.0, 1 - self.duration_s / claimed_s)
 

@@ -170,7 +170,7 @@ def test_an_offset_is_measured_and_counts_for_nothing(studio: Studio, offset: fl
         white_noise(5.0, 16_000),
         tone(5.0, 16_000, hz=50),
         tone(5.0, 16_000),
-        tone(5.0, 16_000, amplitude=1e-3) + 0.7,
+        tone(5.0, 16_000, amplitude=3e-3) + 0.7,
         music(10.0, 16_000),
         motor(10.0, 16_000),
     ],

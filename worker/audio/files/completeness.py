@@ -1,8 +1,8 @@
-"""Whether a file's container says that bytes are missing at its end: FFmpeg lets such a file pass for a shorter one.
+"""What a container announces, and whether bytes are missing at its end: FFmpeg lets a cut file pass for a short one.
 
-Only what was surely cut is told. Recorders that stream cannot know a size and announce none, or the largest one there
-is; and not every whole Ogg stream ends with the flag that says so. Reads heads, never sound; must not import anything
-of ours.
+Recorders that stream cannot know a size and announce none, or the largest one there is: those announce nothing here.
+Ogg announces no length at all; what can be said of it is whether its last page is whole, and ends the stream. Reads
+heads, never sound; must not import anything of ours.
 """
 
 import os
@@ -10,60 +10,111 @@ from typing import BinaryIO, Final
 
 UNKNOWN_RIFF_BYTES: Final = 0x7FFFF000  # recorders that stream announce this much or more (SoX, FFmpeg, 2026-11)
 
+_CHUNKS: Final = 1000  # looked at, until the sound begins
+_RIFF_HEAD_BYTES: Final = 12  # 'RIFF', its size, 'WAVE'
+_RIFF_CHUNK_BYTES: Final = 8  # a chunk's type and its size, 32 bits; padded to an even length
+
+_W64_HEAD_BYTES: Final = 40  # the GUID of 'riff', its size, the GUID of 'wave'; Sony Wave-64, 2006
+_W64_CHUNK_BYTES: Final = 24  # a GUID that begins with the chunk's type, and a size, 64 bits, that includes these 24
+_W64_UNKNOWN_BYTES: Final = 1 << 60
+
 _CAF_HEAD_BYTES: Final = 8  # 'caff', version, flags; Apple Core Audio Format Specification 1.0
 _CAF_CHUNK_BYTES: Final = 12  # a chunk's type and its size, 64 bits with a sign; -1 in 'data': until the file ends
-_CAF_CHUNKS: Final = 1000  # looked at, until the sound begins
+_CAF_EDITS_BYTES: Final = 4  # the number of edits, before the sound
 
 _OGG: Final = b"OggS"
 _OGG_HEAD_BYTES: Final = 27  # of a page, without its table of segments; RFC 3533, section 6
 _OGG_PAGE_BYTES: Final = _OGG_HEAD_BYTES + 255 + 255 * 255
+_OGG_FLAGS_AT: Final = 5  # in a page's head
+_OGG_ENDS: Final = 0x04  # the flag of a stream's last page
 _OGG_GOES_ON: Final = 255  # a packet whose last segment is that long goes on in the next page
 
 
 def cut_off(source: BinaryIO) -> str | None:
     """Return how the file is seen to be cut, in words, or None; it is left at its beginning."""
     try:
-        head = source.read(12)
-        held_bytes = source.seek(0, os.SEEK_END)
-        match head[:4]:
-            case b"RIFF":
-                missing_bytes = _missing_of_riff(head, held_bytes)
-            case b"caff":
-                missing_bytes = _missing_of_caf(source, held_bytes)
-            case b"OggS":
-                return _end_of_ogg(source, held_bytes)
-            case _:
-                return None
+        if source.read(4) == _OGG:
+            return _end_of_ogg(source, source.seek(0, os.SEEK_END))
+        found = _sound(source)
+        missing_bytes = 0 if found is None else sum(found) - source.seek(0, os.SEEK_END)
         return f"{missing_bytes} bytes are missing at the end" if missing_bytes > 0 else None
     finally:
         source.seek(0)
 
 
-def _missing_of_riff(head: bytes, held_bytes: int) -> int:
-    announced_bytes = int.from_bytes(head[4:8], "little") + 8
-    is_known = len(head) >= 8 and announced_bytes < UNKNOWN_RIFF_BYTES
-    return announced_bytes - held_bytes if is_known else 0
+def announced_bytes(source: BinaryIO) -> int | None:
+    """Return how many bytes of sound a WAV, W64 or CAF file announces, None where it cannot know, and for all others.
+
+    The file is left at its beginning.
+    """
+    found = _sound(source)
+    return None if found is None else found[1]
 
 
-def _missing_of_caf(source: BinaryIO, held_bytes: int) -> int:
-    """Return how many bytes the chunk of the sound announces and does not have."""
+def _sound(source: BinaryIO) -> tuple[int, int] | None:
+    """Return where the sound begins and how many bytes it is said to have."""
+    try:
+        source.seek(0)
+        match source.read(4):
+            case b"RIFF":
+                return _sound_of_riff(source)
+            case b"riff":
+                return _sound_of_w64(source)
+            case b"caff":
+                return _sound_of_caf(source)
+        return None
+    finally:
+        source.seek(0)
+
+
+def _sound_of_riff(source: BinaryIO) -> tuple[int, int] | None:
+    whole_bytes = int.from_bytes(source.read(4), "little") + 8
+    at = _RIFF_HEAD_BYTES
+    for _ in range(_CHUNKS):
+        source.seek(at)
+        chunk = source.read(_RIFF_CHUNK_BYTES)
+        size_bytes = int.from_bytes(chunk[4:], "little")
+        if len(chunk) < _RIFF_CHUNK_BYTES or at + size_bytes > whole_bytes or whole_bytes >= UNKNOWN_RIFF_BYTES:
+            return None
+        at += _RIFF_CHUNK_BYTES
+        if chunk[:4] == b"data":
+            return (at, size_bytes) if size_bytes else None
+        at += size_bytes + size_bytes % 2
+    return None
+
+
+def _sound_of_w64(source: BinaryIO) -> tuple[int, int] | None:
+    at = _W64_HEAD_BYTES
+    for _ in range(_CHUNKS):
+        source.seek(at)
+        chunk = source.read(_W64_CHUNK_BYTES)
+        size_bytes = int.from_bytes(chunk[16:], "little") - _W64_CHUNK_BYTES
+        if len(chunk) < _W64_CHUNK_BYTES or not 0 <= size_bytes < _W64_UNKNOWN_BYTES:
+            return None
+        at += _W64_CHUNK_BYTES
+        if chunk[:4] == b"data":
+            return (at, size_bytes) if size_bytes else None
+        at += size_bytes + -size_bytes % 8
+    return None
+
+
+def _sound_of_caf(source: BinaryIO) -> tuple[int, int] | None:
     at = _CAF_HEAD_BYTES
-    for _ in range(_CAF_CHUNKS):
+    for _ in range(_CHUNKS):
         source.seek(at)
         chunk = source.read(_CAF_CHUNK_BYTES)
         size_bytes = int.from_bytes(chunk[4:], "big", signed=True)
         if len(chunk) < _CAF_CHUNK_BYTES or size_bytes < 0:
-            return 0
-        at += _CAF_CHUNK_BYTES + size_bytes
+            return None
+        at += _CAF_CHUNK_BYTES
         if chunk[:4] == b"data":
-            return max(0, at - held_bytes)
-        if at >= held_bytes:
-            return 0
-    return 0
+            return at + _CAF_EDITS_BYTES, size_bytes - _CAF_EDITS_BYTES
+        at += size_bytes
+    return None
 
 
 def _end_of_ogg(source: BinaryIO, held_bytes: int) -> str | None:
-    """Look at the last page: whether it is whole, and whether a packet that it begins ends in it."""
+    """Look at the last page: whether it is whole, ends the packet that it begins, and says that it is the last."""
     source.seek(max(0, held_bytes - 2 * _OGG_PAGE_BYTES))
     tail = source.read(2 * _OGG_PAGE_BYTES)
     at = tail.rfind(_OGG)
@@ -82,4 +133,4 @@ def _end_of_ogg(source: BinaryIO, held_bytes: int) -> str | None:
         return "its last page is cut in its head"
     if segments and segments[-1] == _OGG_GOES_ON and not after:
         return "its last packet has no end"
-    return None
+    return None if page[_OGG_FLAGS_AT] & _OGG_ENDS else "its last page does not say that the recording ends there"

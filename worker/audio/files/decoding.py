@@ -20,7 +20,7 @@ from av.container import InputContainer
 from av.stream import Discard
 
 from worker.audio.files.assembly import Assembler, Samples
-from worker.audio.files.completeness import cut_off
+from worker.audio.files.completeness import announced_bytes, cut_off
 from worker.audio.files.wire import (
     MAX_CHANNELS,
     MAX_RATE_HZ,
@@ -82,13 +82,13 @@ class _Decoding:
 
     def run(self, source: BinaryIO) -> None:
         write_json(self._sink_fd, FrameKind.STARTED, {"pid": os.getpid()})
-        cut = cut_off(source)
+        cut, announced = cut_off(source), announced_bytes(source)
         with _open(source) as container:
             stream = _first_audio(container)
             assembler: Assembler | None = None
             for frame in self._decoded(container, stream):
                 if assembler is None:
-                    self._info = _describe(container, stream, frame)
+                    self._info = _describe(container, stream, frame, announced)
                     write_json(self._sink_fd, FrameKind.HEADER, _fields(self._info))
                     assembler = Assembler(frame)
                 for block in assembler.add(frame):
@@ -98,9 +98,7 @@ class _Decoding:
             for block in assembler.finish():
                 self._emit(block)
             self._warnings += assembler.warnings
-        if cut is not None:
-            self._warnings.append(f"truncated: {cut}")
-        self._finish()
+        self._finish(cut)
 
     def fail(self, code: str, reason: str) -> None:
         info = self._info
@@ -138,7 +136,12 @@ class _Decoding:
                 continue
             yield from (frame for frame in frames if frame.samples > 0)
         if damaged:
-            self._warnings.append(f"damaged: {damaged} pieces could not be decoded and are missing")
+            pieces = (
+                "1 piece could not be decoded and is"
+                if damaged == 1
+                else f"{damaged} pieces could not be decoded and are"
+            )
+            self._warnings.append(f"damaged: {pieces} missing")
 
     def _emit(self, block: Samples) -> None:
         assert self._info is not None
@@ -150,13 +153,15 @@ class _Decoding:
             raise Refused(ErrorCode.UNREADABLE, f"it holds impossible values ({peak:g} where 1.0 is full scale)")
         write_frame(self._sink_fd, FrameKind.BLOCK, np.ascontiguousarray(block).data)
 
-    def _finish(self) -> None:
+    def _finish(self, cut: str | None) -> None:
         assert self._info is not None
         claimed_s, decoded_s = self._info.header_duration_s, self._frames / self._info.rate_hz
         if self._info.format in ESTIMATED_DURATION:
             claimed_s = None
         if claimed_s is not None and decoded_s < TRUNCATED_SHARE * claimed_s:
             self._warnings.append(f"truncated: the header claims {claimed_s:.2f} s, {decoded_s:.2f} s could be decoded")
+        elif cut is not None:
+            self._warnings.append(f"truncated: {cut}")
         write_json(self._sink_fd, FrameKind.TRAILER, {"frames": self._frames, "warnings": self._warnings[:16]})
 
 
@@ -190,14 +195,19 @@ def _check_shape(rate_hz: int, channels: int) -> None:
         raise Refused(ErrorCode.UNREADABLE, f"it has {channels} channels; 1 to {MAX_CHANNELS} can be used")
 
 
-def _describe(container: InputContainer, stream: AudioStream, first: AudioFrame) -> StreamInfo:
-    """Describe the stream by its first frame: AAC with band replication doubles the rate its header names."""
+def _describe(container: InputContainer, stream: AudioStream, first: AudioFrame, announced: int | None) -> StreamInfo:
+    """Describe the stream by its first frame: AAC with band replication doubles the rate its header names.
+
+    `announced` is how many bytes of sound the header claims, which FFmpeg cuts down to those that are there.
+    """
     _check_shape(first.sample_rate, first.layout.nb_channels)
     claimed_s: float | None = None
     if stream.duration and stream.time_base:
         claimed_s = float(stream.duration * stream.time_base)
     elif container.duration:
         claimed_s = container.duration / 1e6
+    if announced is not None and stream.codec_context.name.startswith("pcm_") and stream.codec_context.bit_rate:
+        claimed_s = max(claimed_s or 0.0, announced * 8 / stream.codec_context.bit_rate)
     if claimed_s is not None and not (math.isfinite(claimed_s) and claimed_s > 0):
         claimed_s = None
     format_name = container.format.name.partition(",")[0]

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.audio.conftest import Decoded
 from tests.worker.audio.signals import tone, wav_bytes, white_noise, write, write_av
+from tests.worker.audio.studio import Studio
 from worker.audio.files.completeness import cut_off
+from worker.audio.inspector import listen
 
 Make = Callable[[Path], Path]
 
@@ -49,16 +50,17 @@ def test_an_ogg_file_is_whole_to_its_last_byte_and_cut_without_it(tmp_path: Path
 
 
 @pytest.mark.parametrize("make", OGGS.values(), ids=list(OGGS))
-def test_an_ogg_stream_that_ends_between_packets_may_be_whole(tmp_path: Path, make: Make) -> None:
+def test_an_ogg_stream_whose_last_page_ends_nothing_is_told_of(tmp_path: Path, make: Make) -> None:
     data = make(tmp_path).read_bytes()
     for start in pages(data)[1:]:
         page = next(at for at in reversed(pages(data)) if at < start)
         goes_on = data[page + 26 + data[page + 26]] == 255
-        assert (found(data[:start]) is not None) == goes_on, "nobody set the flag for the stream's end here"
+        words = "its last packet has no end" if goes_on else "its last page does not say that the recording ends there"
+        assert found(data[:start]) == words
 
 
 def test_a_packet_without_an_end_is_cut() -> None:
-    page = b"OggS" + bytes(22) + bytes([2, 255, 255]) + bytes(510)
+    page = b"OggS\0\4" + bytes(20) + bytes([2, 255, 255]) + bytes(510)
     assert found(page) == "its last packet has no end"
     assert found(page.replace(b"\x02\xff\xff", b"\x02\xff\xfe")[:-1]) is None
 
@@ -90,17 +92,27 @@ def test_a_stub_of_any_kind_is_looked_at_without_harm(data: bytes) -> None:
     found(data)
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda path: write(path / "a.ogg", white_noise(10.0, 44_100), 44_100, subtype="VORBIS"),
-        lambda path: write(path / "a.caf", white_noise(10.0, 44_100), 44_100),
-    ],
-    ids=["ogg", "caf"],
-)
-def test_a_cut_file_is_used_with_a_warning(tmp_path: Path, decode: Callable[[Path], Decoded], make: Make) -> None:
-    whole = make(tmp_path)
-    assert decode(whole)[0].warnings == ()
-    cut = tmp_path / "cut"
-    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 9 // 10])
-    assert any(warning.startswith("truncated:") for warning in decode(cut)[0].warnings)
+WHOLE: dict[str, Make] = {
+    name: lambda path, name=name: write(path / name, white_noise(10.0, 44_100), 44_100)  # type: ignore[misc]
+    for name in ("a.wav", "a.rf64", "a.w64", "a.aiff", "a.caf", "a.au", "a.flac")
+} | {
+    "ulaw.wav": lambda path: write(path / "a.wav", white_noise(10.0, 44_100), 44_100, subtype="ULAW"),
+    "float.wav": lambda path: write(path / "a.wav", white_noise(10.0, 44_100), 44_100, subtype="FLOAT"),
+    "vorbis.ogg": lambda path: write(path / "a.ogg", white_noise(10.0, 44_100), 44_100, subtype="VORBIS"),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_is_missing_of_a_cut_file_is_measured_against_its_header(studio: Studio, name: str) -> None:
+    sound, limits = WHOLE[name](studio.folder), studio.limits
+    for kept in (1.0, 0.97, 0.5):
+        cut = studio.folder / "cut"
+        cut.write_bytes(sound.read_bytes()[: round(sound.stat().st_size * kept)])
+        found = listen(studio.decoder, cut, filename=name, limits=limits, progress=lambda _: None).inspection
+        is_told = any(warning.startswith("truncated:") for warning in found.warnings)
+        assert is_told or kept > 0.95, found.warnings
+        if name.endswith("ogg"):
+            assert found.measures.missing_share == (None if kept < 1 else 0.0)
+        else:
+            assert found.measures.missing_share == pytest.approx(1 - kept, abs=0.02)
+            assert found.measures.missing_share == 0.0 or kept < 1
