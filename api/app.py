@@ -8,7 +8,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from api import docs, health
-from api.doors import native, native_check, native_samples, native_sent
+from api.doors import (
+    native,
+    native_adopt,
+    native_check,
+    native_erasure,
+    native_extension,
+    native_samples,
+    native_sent,
+)
 from api.envelope import refusal
 from api.framing import Framing
 from api.head import HeadRequests
@@ -23,7 +31,10 @@ from shared.errors import InvalidField, MethodNotAllowed, NotFound, RequestError
 from shared.services import Services
 from shared.storage.protocol import PART_BYTES
 
-DOORS = (native.router, native_check.router, native_samples.router, native_sent.router)
+DOORS = (
+    native_check.router, native_adopt.router, native.router, native_samples.router, native_extension.router,
+    native_sent.router, native_erasure.router,
+)  # fmt: skip
 _CLIENT_LEFT = 499  # nginx's number; nobody reads the answer, the log's line does
 _logger = log.get(__name__)
 

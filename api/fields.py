@@ -19,6 +19,7 @@ NAME_CHARS: Final = 255  # what a row can hold; the engine's own limit is checke
 JSON_CHARS: Final = 16_384
 JSON_LEVELS: Final = 16  # of objects and lists inside each other
 URL_CHARS: Final = 2048
+MOST_VENDORS: Final = 8
 GENDERS: Final = ("male", "female", "neutral")
 _SHOWN_CHARS: Final = 64
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")  # the common part of BCP 47
@@ -63,6 +64,19 @@ def word(field: str, value: str) -> str:
     if not _WORD.fullmatch(cleaned):
         raise InvalidField(f"'{field}' must be a word such as 'sandbox'; found '{shown(value)}'.", field=field)
     return cleaned
+
+
+def vendor_list(field: str, value: str) -> tuple[tuple[str, str | None], ...]:
+    """Return vendors in order of preference, as 'vendor' or 'vendor/engine' between commas; the engine may be None."""
+    named = []
+    for one in value.split(","):
+        vendor, slash, engine = one.partition("/")
+        named.append((word(field, vendor), word(field, engine) if slash else None))
+    if len(named) > MOST_VENDORS:
+        raise InvalidField(
+            f"'{field}' names {len(named)} vendors; at most {MOST_VENDORS} are tried.", field=field, limit=MOST_VENDORS
+        )
+    return tuple(named)
 
 
 def one_of(field: str, value: str, allowed: tuple[str, ...]) -> str:

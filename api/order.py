@@ -13,7 +13,7 @@ from shared.vendors.engines import Engine
 _CHECKS: Final[dict[str, Callable[[str, str], Any]]] = {
     "name": fields.name,
     "description": fields.description,
-    "vendor": fields.word,
+    "vendor": fields.vendor_list,
     "engine": fields.word,
     "language": fields.language,
     "gender": lambda field, value: fields.one_of(field, value, fields.GENDERS),
@@ -53,28 +53,50 @@ class OrderForm(_Form):
 
     def __init__(self) -> None:
         super().__init__(FIELDS)
+        self._chosen: tuple[tuple[str, str], ...] = ()
 
     def complete(self, vendors: Vendors, default_vendor: str | None) -> Engine:
         """Check what needs all fields; return the engine. Raises: MissingField, InvalidField."""
         name = self._values.get("name")
         if not name:
             raise MissingField("The field 'name' is required: what the voice clone shall be called.", field="name")
-        vendor, engine = vendors.choose(self._values.get("vendor"), self._values.get("engine"), default_vendor)
-        self._values["vendor"], self._values["engine"] = vendor.name, engine.name
-        fields.check_name_fits(name, vendor.name, engine)
-        return engine
+        wanted = self._values.get("vendor") or ((None, None),)
+        chosen = [vendors.choose(vendor, self._engine_of(engine), default_vendor) for vendor, engine in wanted]
+        for vendor, engine in chosen:
+            fields.check_name_fits(name, vendor.name, engine)
+            if not engine.abilities.creates:
+                raise InvalidField(
+                    f"{vendor.name}/{engine.name} makes no new voices; adopt one that exists "
+                    "(POST /api/v2/voice-clones/adopt), or choose another engine.",
+                    field="engine",
+                )
+        self._chosen = tuple((vendor.name, engine.name) for vendor, engine in chosen)
+        if len(set(self._chosen)) < len(self._chosen):
+            raise InvalidField("'vendor' names an engine twice; name each once, best first.", field="vendor")
+        return chosen[0][1]
+
+    def _engine_of(self, named: str | None) -> str | None:
+        """Return the engine of one vendor: of a list each says its own. Raises: InvalidField."""
+        engine = self._values.get("engine")
+        if engine is not None and (named is not None or len(self._values.get("vendor") or ()) > 1):
+            raise InvalidField(
+                "'engine' goes with one 'vendor'; in a list write each as 'vendor/engine'.", field="engine"
+            )
+        return named or engine
 
     def clone(self, clone_id: str, account_id: str, samples: tuple[NewSample, ...]) -> NewClone:
         """Return the order; `complete` was called before. Raises: MissingField: without a recording."""
         if not samples:
             raise MissingField("The field 'files' is required: one or more recordings of the voice.", field="files")
         values = self._values
+        (vendor, engine), *fallbacks = self._chosen
         return NewClone(
-            id=clone_id, account_id=account_id, name=values["name"], vendor=values["vendor"], engine=values["engine"],
-            samples=samples, description=values.get("description"), language=values.get("language"),
-            gender=values.get("gender"), denoise=Denoise(values.get("denoise", Denoise.AUTO)),
-            trim=Trim(values.get("trim", Trim.AUTO)), labels=values.get("labels", {}),
-            voice_settings=values.get("settings", {}), callback_url=values.get("callback_url"),
+            id=clone_id, account_id=account_id, name=values["name"], vendor=vendor, engine=engine,
+            fallbacks=tuple(fallbacks), samples=samples, description=values.get("description"),
+            language=values.get("language"), gender=values.get("gender"),
+            denoise=Denoise(values.get("denoise", Denoise.AUTO)), trim=Trim(values.get("trim", Trim.AUTO)),
+            labels=values.get("labels", {}), voice_settings=values.get("settings", {}),
+            callback_url=values.get("callback_url"),
         )  # fmt: skip
 
 
@@ -97,8 +119,11 @@ class CheckForm(_Form):
 
         Any engine that is declared can be checked against, whether or not it can be used here.
         """
-        vendor, engine = self._values.get("vendor"), self._values.get("engine")
-        if vendor is not None:
-            return vendor, engine_named(vendor, engine)
+        named, engine = self._values.get("vendor"), self._values.get("engine")
+        if named is not None:
+            if len(named) > 1:
+                raise InvalidField("A check is against one engine; name one 'vendor'.", field="vendor")
+            ((vendor, of_it),) = named
+            return vendor, engine_named(vendor, of_it or engine)
         chosen, found = vendors.choose(None, engine, default_vendor)
         return chosen.name, found

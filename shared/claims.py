@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, null, update
+from sqlalchemy import case, delete, null, update
 from sqlalchemy.orm import Session
 
 from shared import clones, events
-from shared.db.models import Clone, Job
+from shared.db.models import Clone, Job, PreparedFile, Sample
 from shared.db.moment import db_now
 from shared.errors import ClaimLost, ServiceError, WorkerLost
 from shared.jobs import BELL_HEAD_START_S, runnable
@@ -106,7 +106,7 @@ def advance(session: Session, claim: Claim, to: Stage, *, keep_s: float | None) 
         lease_until=db_now(keep_s) if keep_s is not None else None, error_code=None, error_message=None,
         announcements=0, announce_at=db_now(0 if kept else BELL_HEAD_START_S),
     )  # fmt: skip
-    data = {"status": Status.PROCESSING.value, "stage": to.value, "training_progress": SPAN_OF[to][0]}
+    data = {"status": _status(claim).value, "stage": to.value, "training_progress": SPAN_OF[to][0]}
     _tell(session, claim, EventType.PROGRESS, data)
     if not kept:
         return None
@@ -155,7 +155,7 @@ def rest(
         else:
             values["stage_started_at"] = db_now()
     elif waiting_for is WaitingFor.VERIFICATION and claim.waited_for is not WaitingFor.VERIFICATION:
-        data = {"status": Status.PROCESSING.value, "stage": claim.stage.value, "reason": reason}
+        data = {"status": _status(claim).value, "stage": claim.stage.value, "reason": reason}
         _tell(session, claim, EventType.ACTION_REQUIRED, data)
     if percent is not None:
         values["progress"] = case((Job.progress < percent, percent), else_=Job.progress)
@@ -211,8 +211,12 @@ def fail(session: Session, claim: Claim, error: ServiceError) -> None:
             .where(Clone.id == claim.clone_id)
             .values(status=Status.FAILED, error_code=error.code, error_message=error.message)
         )
+    elif claim.kind is JobKind.EXTEND:
+        # What did not get into the voice is no part of the clone; the sweep takes the bytes.
+        for table in (PreparedFile, Sample):
+            session.execute(delete(table).where(table.job_id == claim.job_id))
     data = {
-        "status": Status.FAILED.value,
+        "status": (Status.READY if claim.kind is JobKind.EXTEND else Status.FAILED).value,
         "stage": claim.stage.value,
         "code": error.code,
         "error_message": error.message,
@@ -230,6 +234,11 @@ def exhausted(claim: Claim, max_attempts: int) -> ServiceError | None:
     error = WorkerLost(message, attempts=max_attempts)
     error.code = code  # type: ignore[misc]  # the stored code is the one that every attempt ended with
     return error
+
+
+def _status(claim: Claim) -> Status:
+    """Return what the voice is while this job runs: one that is only extended stays ready."""
+    return Status.READY if claim.kind is JobKind.EXTEND else Status.PROCESSING
 
 
 def _tell(session: Session, claim: Claim, kind: EventType, data: dict[str, Any]) -> None:

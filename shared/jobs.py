@@ -34,6 +34,7 @@ class NewJob:
     kind: JobKind
     stage: Stage
     not_before: datetime | None = None
+    held_sample_id: str | None = None  # what an `extend` takes away instead of adding
 
 
 def new_job_id() -> str:
@@ -49,7 +50,7 @@ def create(session: Session, new: NewJob, *, typical_s: float | None = None) -> 
             kind=new.kind, stage=new.stage, queue=QUEUE_OF[new.stage], progress=0,
             eta_at=None if eta_s is None else db_now(eta_s), due_at=new.not_before or db_now(), waits=0, attempt=0,
             fence=0, announcements=0, announce_at=db_now(BELL_HEAD_START_S), created_at=db_now(), updated_at=db_now(),
-            stage_started_at=db_now(),
+            stage_started_at=db_now(), held_sample_id=new.held_sample_id,
         )
     )  # fmt: skip
 

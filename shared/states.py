@@ -18,6 +18,7 @@ class JobKind(StrEnum):
     CREATE = "create"
     EXTEND = "extend"
     ERASE = "erase"
+    ADOPT = "adopt"  # done as soon as it is written: a voice that exists at its vendor became a clone
 
 
 class Stage(StrEnum):

@@ -43,12 +43,17 @@ class CloneView:
     eta_s: float | None
     is_terminal: bool
     vendor_voice_id: str | None
+    fallbacks: tuple[str, ...]  # as `vendor/engine`
+    adopted: bool
+    notes: tuple[str, ...]
     error_code: str | None
     error_message: str | None
     warnings: tuple[Mapping[str, str], ...]
     job_id: str
     job_kind: JobKind
     job_outcome: Outcome | None
+    job_progress: int
+    last_error: tuple[str, str] | None  # of a job that failed and left the voice as it was
     seq: int
     created_at: datetime
     updated_at: datetime
@@ -135,6 +140,12 @@ def _query(account_id: str) -> Select[Any]:
     )
 
 
+def _last_error(job: Job) -> tuple[str, str] | None:
+    if job.kind is not JobKind.EXTEND or job.outcome is not Outcome.FAILED:
+        return None
+    return job.error_code or "", job.error_message or ""
+
+
 def _view(row: Any) -> CloneView:
     clone: Clone = row.Clone
     job: Job = row.Job
@@ -148,7 +159,10 @@ def _view(row: Any) -> CloneView:
         sample_count=row.samples, status=clone.status, progress=100 if ready else min(job.progress, 99),
         stage=job.stage if live else None, waiting_for=job.waiting_for if live and job.lease_until is None else None,
         eta_s=eta_s if eta_s is not None and eta_s > 0 else None, is_terminal=not live,
-        vendor_voice_id=clone.vendor_voice_id, error_code=clone.error_code, error_message=clone.error_message,
-        warnings=tuple(clone.warnings or ()), job_id=job.id, job_kind=job.kind, job_outcome=job.outcome, seq=clone.seq,
+        vendor_voice_id=clone.vendor_voice_id, adopted=clone.adopted, notes=tuple(clone.notes or ()),
+        fallbacks=tuple("/".join(one) for one in clone.fallbacks or ()),
+        error_code=clone.error_code, error_message=clone.error_message,
+        warnings=tuple(clone.warnings or ()), job_id=job.id, job_kind=job.kind, job_outcome=job.outcome,
+        job_progress=job.progress, last_error=_last_error(job), seq=clone.seq,
         created_at=clone.created_at, updated_at=max(clone.updated_at, job.updated_at),
     )  # fmt: skip

@@ -25,7 +25,9 @@ Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
 
 
-class _Camel(BaseModel):
+class Camel(BaseModel):
+    """Our own fields are written in camelCase."""
+
     model_config = ConfigDict(alias_generator=to_camel)
 
 
@@ -50,7 +52,7 @@ class Deleted(BaseModel):
     deleted_id: str
 
 
-class Warned(_Camel):
+class Warned(Camel):
     """What is wrong with a recording that was used all the same."""
 
     filename: str
@@ -58,15 +60,23 @@ class Warned(_Camel):
     warning: str
 
 
-class JobOf(_Camel):
+class JobOf(Camel):
     """The newest run of a clone through the pipeline; `outcome` is null while it runs."""
 
     id: str
     kind: JobKind
     outcome: Outcome | None
+    progress: Annotated[int, Field(ge=0, le=100)]
 
 
-class Clone(_Camel):
+class LastError(Camel):
+    """Why the newest job failed that was to change a voice; the voice is as it was."""
+
+    code: str
+    message: str
+
+
+class Clone(Camel):
     """A voice clone."""
 
     voice_id: str
@@ -91,12 +101,16 @@ class Clone(_Camel):
     vendor: str
     engine: str
     vendor_voice_id: str | None
+    fallback_vendors: list[str]
+    adopted: bool
+    notes: list[str]
     language: str | None
     gender: str | None
     denoise: Denoise
     trim: Trim
     callback_url: str | None
     job: JobOf
+    last_error: LastError | None
     notice: Annotated[
         str,
         Field(default="", json_schema_extra=_may_be_absent, description="What to know of the vendor; absent: nothing"),
@@ -112,7 +126,7 @@ class TakenClone(Clone):
     ]
 
 
-class Page(_Camel):
+class Page(Camel):
     """Some of an account's clones; the newest one's status stands beside them, where there is one."""
 
     voice_clones: list[Clone]
@@ -124,7 +138,7 @@ class Page(_Camel):
     error_message: Annotated[str | None, Field(default=None, alias="error_message", json_schema_extra=_may_be_absent)]
 
 
-class Line(_Camel):
+class Line(Camel):
     """A line of a clone's history."""
 
     seq: int
@@ -134,7 +148,7 @@ class Line(_Camel):
     data: dict[str, Any]
 
 
-class History(_Camel):
+class History(Camel):
     """Lines of a clone's history; ask on with `after`."""
 
     events: list[Line]
@@ -157,7 +171,7 @@ class SampleUrls(BaseModel):
     peaks: VersionUrls
 
 
-class Recording(_Camel):
+class Recording(Camel):
     """A recording of a clone; what is measured is null until it has been."""
 
     sample_id: str
@@ -173,14 +187,27 @@ class Recording(_Camel):
     urls: SampleUrls
 
 
-class Recordings(_Camel):
-    """A clone's recordings, in the order of their upload."""
+class VendorSample(Camel):
+    """A sample that the vendor holds of the voice; `detail` is in the vendor's own words."""
+
+    sample_id: str
+    vendor_sample_id: str
+    filename: str | None
+    duration_seconds: float | None
+    size_bytes: int | None
+    created_at: Timestamp
+    detail: dict[str, Any]
+
+
+class Recordings(Camel):
+    """A clone's recordings, in the order of their upload, and what its vendor holds where it lists that."""
 
     voice_id: str
     samples: list[Recording]
+    vendor_samples: list[VendorSample]
 
 
-class Waveform(_Camel):
+class Waveform(Camel):
     """Equal stretches of time, of each the lowest and the highest point in -127..127."""
 
     sample_id: str
@@ -188,7 +215,7 @@ class Waveform(_Camel):
     peaks: list[Pair]
 
 
-class SentWaveform(_Camel):
+class SentWaveform(Camel):
     """The waveform of a file for the vendor, in the same form."""
 
     number: int
@@ -202,7 +229,7 @@ class Bounds(BaseModel):
     max: float | None
 
 
-class EngineOf(_Camel):
+class EngineOf(Camel):
     """What an engine takes, by which source and when that was looked up."""
 
     engine: str
@@ -216,7 +243,7 @@ class EngineOf(_Camel):
     checked: Annotated[str, Field(json_schema_extra={"format": "date"})]
 
 
-class VendorOf(_Camel):
+class VendorOf(Camel):
     """A vendor that is configured here."""
 
     vendor: str
@@ -224,7 +251,7 @@ class VendorOf(_Camel):
     engines: list[EngineOf]
 
 
-class Vendors(_Camel):
+class Vendors(Camel):
     """The vendors that are configured here."""
 
     vendors: list[VendorOf]

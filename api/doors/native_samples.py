@@ -15,9 +15,10 @@ from api.doors.native_sent import AUDIO, sent_recording
 from api.doors.native_shapes import EXAMPLES
 from api.download import Download, Recording
 from api.envelope import success, timestamp
-from shared import sent, views
+from shared import held, sent, views
 from shared.errors import NotFound
 from shared.formats import Container
+from shared.held import HeldView
 from shared.keys import Caller
 from shared.sent import SentFile
 from shared.services import Services
@@ -54,7 +55,14 @@ def list_samples(request: Request, caller: Reader, voice_id: VoiceId) -> JSONRes
     with _services(request).database.read() as session:
         samples = views.samples(session, caller.account_id, voice_id)
         files = sent.files(session, caller.account_id, voice_id)
-    return success({"voiceId": voice_id, "samples": [_shape(voice_id, sample, files) for sample in samples]})
+        at_vendor = held.listed(session, voice_id)
+    return success(
+        {
+            "voiceId": voice_id,
+            "samples": [_shape(voice_id, sample, files) for sample in samples],
+            "vendorSamples": [_held_shape(sample) for sample in at_vendor],
+        }
+    )
 
 
 @router.get(
@@ -136,6 +144,18 @@ def _missing(session: Session, caller: Caller, voice_id: str, sample: SampleView
         "how far it is.",
         version=version,
     )
+
+
+def _held_shape(sample: HeldView) -> dict[str, Any]:
+    return {
+        "sampleId": sample.id,
+        "vendorSampleId": sample.vendor_sample_id,
+        "filename": sample.filename,
+        "durationSeconds": sample.duration_s,
+        "sizeBytes": sample.size_bytes,
+        "createdAt": timestamp(sample.created_at),
+        "detail": sample.detail,
+    }
 
 
 def _shape(voice_id: str, sample: SampleView, files: Sequence[SentFile]) -> dict[str, Any]:

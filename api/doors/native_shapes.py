@@ -40,12 +40,21 @@ def clone_shape(view: CloneView, vendors: Vendors) -> dict[str, Any]:
         "vendor": view.vendor,
         "engine": view.engine,
         "vendorVoiceId": view.vendor_voice_id if view.status is Status.READY else None,
+        "fallbackVendors": list(view.fallbacks),
+        "adopted": view.adopted,
+        "notes": list(view.notes),
         "language": view.language,
         "gender": view.gender,
         "denoise": view.denoise,
         "trim": view.trim,
         "callbackUrl": view.callback_url,
-        "job": {"id": view.job_id, "kind": view.job_kind, "outcome": view.job_outcome},
+        "job": {
+            "id": view.job_id,
+            "kind": view.job_kind,
+            "outcome": view.job_outcome,
+            "progress": view.job_progress,
+        },
+        "lastError": None if view.last_error is None else dict(zip(("code", "message"), view.last_error, strict=True)),
     }
     notice = vendors.notice_of(view.vendor)
     if notice:

@@ -45,7 +45,7 @@ async def create_clone(request: Request, caller: Caller, answer: Answer) -> Resp
     """
     async with reserved(request, caller) as reservation:
         if reservation.is_completed:
-            return reservation.replay(await _fingerprint_only(request, caller))
+            return reservation.replay(await fingerprint_only(request, caller))
         return await _create(request, caller, answer, reservation)
 
 
@@ -59,14 +59,14 @@ async def _create(request: Request, caller: Caller, answer: Answer, reservation:
     form = await receive(request, services.storage, lambda _: f"{folder}/{new_id(SAMPLE)}/original", order.take, caller)
     try:
         engine = order.complete(services.vendors, services.settings.default_vendor)
-        new = order.clone(clone_id, caller.account_id, _samples(form))
+        new = order.clone(clone_id, caller.account_id, samples_of(form))
 
         def commit() -> tuple[str, Response]:
             with services.database.write() as session:
                 max_clones, typical_s = services.settings.max_clones_per_user, engine.training_typical_s
                 job_id = clones.create(session, new, max_clones=max_clones, training_typical_s=typical_s)
                 answered = answer(views.get(session, new.account_id, new.id), order.ignored)
-                reservation.complete(session, _fingerprint(request, form), answered, clone_id=new.id)
+                reservation.complete(session, fingerprint(request, form), answered, clone_id=new.id)
                 return job_id, answered
 
         job_id, answered = await run_in_threadpool(commit)
@@ -81,12 +81,13 @@ async def _create(request: Request, caller: Caller, answer: Answer, reservation:
     return answered
 
 
-async def _fingerprint_only(request: Request, caller: Caller) -> str:
+async def fingerprint_only(request: Request, caller: Caller) -> str:
     """Receive a form within the same limits, store nothing of it, and return what it is known by."""
-    return _fingerprint(request, await receive(request, VoidStorage(), lambda index: f"void/{index}", None, caller))
+    return fingerprint(request, await receive(request, VoidStorage(), lambda index: f"void/{index}", None, caller))
 
 
-def _fingerprint(request: Request, form: ReceivedForm) -> str:
+def fingerprint(request: Request, form: ReceivedForm) -> str:
+    """Return what a form is known by under its Idempotency-Key."""
     files = [(_FILES, recording.filename, recording.sha256) for recording in form.recordings]
     return form_fingerprint(request, form.fields, files)
 
@@ -132,7 +133,7 @@ def intake_limits(settings: Settings) -> IntakeLimits:
     )
 
 
-def _samples(form: ReceivedForm) -> tuple[NewSample, ...]:
+def samples_of(form: ReceivedForm) -> tuple[NewSample, ...]:
     """Return the recordings as samples; the id is the folder that each lies in. Raises: DuplicateFile."""
     refuse_twins((recording.filename, recording.sha256) for recording in form.recordings)
     return tuple(

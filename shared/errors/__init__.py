@@ -15,6 +15,10 @@
     │   │   └── CloneNotFound         VOICE_CLONE_NOT_FOUND         404
     │   ├── MethodNotAllowed          METHOD_NOT_ALLOWED            405
     │   ├── UploadTimeout             UPLOAD_TIMEOUT                408
+    │   ├── SampleLimitExceeded       SAMPLE_LIMIT_EXCEEDED         400
+    │   ├── CloneBusy                 VOICE_CLONE_BUSY              409
+    │   ├── ExtensionUnsupported      EXTENSION_UNSUPPORTED         409
+    │   ├── AlreadyAdopted            ALREADY_ADOPTED               409
     │   ├── IdempotencyInFlight       IDEMPOTENCY_IN_FLIGHT         409
     │   ├── IdempotentCloneDeleted    IDEMPOTENT_CLONE_DELETED      410
     │   ├── FileTooLarge              FILE_TOO_LARGE                413
@@ -75,11 +79,14 @@ from shared.errors.audio import (
     NoSpeech,
 )
 from shared.errors.request import (
+    AlreadyAdopted,
+    CloneBusy,
     CloneLimitExceeded,
     CloneNotFound,
     ContentEncodingUnsupported,
     DuplicateFile,
     EmptyFile,
+    ExtensionUnsupported,
     FileTooLarge,
     HeadersTooLarge,
     IdempotencyInFlight,
@@ -96,6 +103,7 @@ from shared.errors.request import (
     RangeNotSatisfiable,
     RateLimited,
     RequestError,
+    SampleLimitExceeded,
     TooManyFiles,
     Unauthorized,
     UploadTimeout,
@@ -132,6 +140,7 @@ from shared.errors.vendor import (
 )
 
 __all__ = [
+    "AlreadyAdopted",
     "AudioClipped",
     "AudioError",
     "AudioTooLong",
@@ -143,6 +152,7 @@ __all__ = [
     "CheckLost",
     "CheckOverdue",
     "ClaimLost",
+    "CloneBusy",
     "CloneLimitExceeded",
     "CloneNotFound",
     "ContentEncodingUnsupported",
@@ -151,6 +161,7 @@ __all__ = [
     "DuplicateFile",
     "EmptyFile",
     "ErasureUnsupported",
+    "ExtensionUnsupported",
     "FileTooLarge",
     "HeadersTooLarge",
     "IdempotencyInFlight",
@@ -168,6 +179,7 @@ __all__ = [
     "RangeNotSatisfiable",
     "RateLimited",
     "RequestError",
+    "SampleLimitExceeded",
     "ServiceError",
     "SetupError",
     "SourceMissing",

@@ -51,6 +51,12 @@ class DuplicateFile(RequestError):
     code = "DUPLICATE_FILE"
 
 
+class SampleLimitExceeded(RequestError):
+    """The voice cannot hold as many samples."""
+
+    code = "SAMPLE_LIMIT_EXCEEDED"
+
+
 class FileTooLarge(RequestError):
     """A file exceeds the size limit."""
 
@@ -103,6 +109,24 @@ class RangeNotSatisfiable(RequestError):
     """The range that was asked for lies behind the end of the recording."""
 
     code, status = "RANGE_NOT_SATISFIABLE", 416
+
+
+class CloneBusy(RequestError):
+    """The clone is in the middle of something else, or is not ready; ask again when it is."""
+
+    code, status = "VOICE_CLONE_BUSY", 409
+
+
+class ExtensionUnsupported(RequestError):
+    """Voices of this engine take no further samples."""
+
+    code, status = "EXTENSION_UNSUPPORTED", 409
+
+
+class AlreadyAdopted(RequestError):
+    """This voice is a clone here already."""
+
+    code, status = "ALREADY_ADOPTED", 409
 
 
 class IdempotencyInFlight(RequestError):

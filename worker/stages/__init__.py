@@ -6,6 +6,7 @@ from shared.errors import ServiceError
 from shared.states import JobKind, Stage
 from worker.endings import Ending
 from worker.stages.erase import erase
+from worker.stages.extend import extend
 from worker.stages.prepare import prepare
 from worker.stages.submit import submit
 from worker.stages.track import track
@@ -19,6 +20,10 @@ _PLAN: dict[tuple[JobKind, Stage], StageFunction] = {
     (JobKind.CREATE, Stage.PREPARE): prepare,
     (JobKind.CREATE, Stage.SUBMIT): submit,
     (JobKind.CREATE, Stage.TRACK): track,
+    (JobKind.EXTEND, Stage.VALIDATE): validate,
+    (JobKind.EXTEND, Stage.PREPARE): prepare,
+    (JobKind.EXTEND, Stage.SUBMIT): extend,
+    (JobKind.EXTEND, Stage.TRACK): track,
     (JobKind.ERASE, Stage.SUBMIT): erase,
 }
 

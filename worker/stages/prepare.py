@@ -5,14 +5,17 @@ from. Its minimum is one.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
+from shared import held
 from shared.db.models import PreparedFile
 from shared.db.moment import db_now
 from shared.errors import AudioTooShort
-from shared.states import Stage
+from shared.states import JobKind, Stage
+from shared.vendors.engines import Limits, Range
 from worker.audio.preparation import Prepared, Source, Wish
 from worker.audio.preparation import prepare as make
 from worker.audio.scratch import Shelf
@@ -37,7 +40,7 @@ def prepare(task: Task) -> Ending:
     files = make(
         task.decoder,
         sources,
-        target=target_of(task.engine.limits),
+        target=target_of(_limits(task)),
         wish=Wish(denoise=task.denoise.value, trim=task.trim.value),
         limits=decode_limits(task.services.settings),
         folder=task.folder,
@@ -48,10 +51,25 @@ def prepare(task: Task) -> Ending:
 
     def save(session: Session) -> None:
         session.execute(delete(PreparedFile).where(PreparedFile.job_id == task.claim.job_id))
-        for number, (key, file) in enumerate(zip(keys, files, strict=True), start=1):
+        before = session.scalar(
+            select(func.max(PreparedFile.number)).where(PreparedFile.clone_id == task.claim.clone_id)
+        )
+        for number, (key, file) in enumerate(zip(keys, files, strict=True), start=(before or 0) + 1):
             session.execute(insert(PreparedFile).values(**_row(task, number, key, file)))
 
     return Advance(Stage.SUBMIT, save)
+
+
+def _limits(task: Task) -> Limits:
+    """Return what the engine takes of this job: a voice that exists needs no least in all, and has less room."""
+    limits = task.engine.limits
+    if task.claim.kind is not JobKind.EXTEND:
+        return limits
+    room, most = limits.files.most, task.engine.abilities.max_samples
+    if most is not None:
+        with task.services.database.read() as session:
+            room = most - held.count(session, task.claim.clone_id)
+    return replace(limits, files=Range(1, room), total_s=Range(None, limits.total_s.most))
 
 
 def _sources(task: Task) -> list[Source]:
@@ -71,7 +89,7 @@ def _sources(task: Task) -> list[Source]:
 
 def _check_enough(task: Task, found_s: float) -> None:
     """Refuse what the engine cannot make a voice of. Raises: AudioTooShort."""
-    needed_s = least_s(task.engine.limits)
+    needed_s = least_s(_limits(task))
     if needed_s is None or found_s > needed_s - TOLERANCE_S:
         return
     filenames = [recording.filename for recording in task.recordings]
@@ -88,9 +106,10 @@ def _check_enough(task: Task, found_s: float) -> None:
 def _store(task: Task, files: Sequence[Prepared]) -> list[str]:
     """Store the files beside the recordings, under keys that only this run uses; return the keys."""
     folder = f"{task.recordings[0].clone_folder}/prepared"
+    word = task.claim.job_id.partition("_")[2][:8]
     keys: list[str] = []
     for number, file in enumerate(files, start=1):
-        keys.append(f"{folder}/{task.claim.fence}-{number}.{file.container}")
+        keys.append(f"{folder}/{word}-{task.claim.fence}-{number}.{file.container}")
         task.store(keys[-1], file.path, CONTENT_TYPES[file.container])
         task.show(_MADE + (1 - _MADE) * number / len(files))
     return keys

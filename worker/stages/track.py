@@ -1,9 +1,10 @@
 """Stage 4: follow the training. Each look is one short run; between two looks the job rests in its row."""
 
-from shared.errors import ServiceError, TrainingFailed, TrainingOverdue, VerificationOverdue
+from shared import held
+from shared.errors import ServiceError, TrainingFailed, TrainingOverdue, VendorError, VerificationOverdue
 from shared.states import WaitingFor
-from shared.vendors.protocol import TrainingState
-from worker.endings import Ending, Finished, Rest
+from shared.vendors.protocol import Extensible, TrainingState
+from worker.endings import Ending, Finished, Rest, Save, nothing
 from worker.task import Task
 
 VERIFICATION_S = 30 * 24 * 3600.0  # how long a person may take to prove whose voice it is
@@ -18,7 +19,7 @@ def track(task: Task) -> Ending:
     vendor = task.claim.vendor.capitalize()
     match training.state:
         case TrainingState.READY:
-            return Finished(voice_id)
+            return Finished(voice_id, save=_held(task, voice_id))
         case TrainingState.FAILED:
             reason = (training.reason or "it gave no reason").rstrip(".")
             raise TrainingFailed(
@@ -37,3 +38,17 @@ def track(task: Task) -> Ending:
             "ask the vendor about the voice, or create the clone again."
         )
     return Rest(WaitingFor.VENDOR, engine.poll_every_s, training.progress)
+
+
+def _held(task: Task, voice_id: str) -> Save:
+    """Return what writes down which samples the vendor holds, where more can be added; a voice is ready without it."""
+    engine = task.engine
+    if not engine.abilities.adds_samples:
+        return nothing
+    try:
+        listed = task.ask(
+            lambda vendor: vendor.samples(engine.name, voice_id) if isinstance(vendor, Extensible) else ()
+        )
+    except VendorError:
+        return nothing
+    return lambda session: held.note(session, task.claim.account_id, task.claim.clone_id, listed)

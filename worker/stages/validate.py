@@ -6,7 +6,7 @@ recording at once.
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from shared.db.columns import Json
@@ -54,7 +54,9 @@ def validate(task: Task) -> Ending:
 
     def save(session: Session) -> None:
         _save(session, inspections)
-        session.execute(update(Clone).where(Clone.id == task.claim.clone_id).values(warnings=warnings))
+        known = session.scalar(select(Clone.warnings).where(Clone.id == task.claim.clone_id)) or []
+        older = [warning for warning in known if warning["sample_id"] not in inspections]
+        session.execute(update(Clone).where(Clone.id == task.claim.clone_id).values(warnings=[*older, *warnings]))
 
     return Advance(Stage.PREPARE, save)
 

@@ -1,0 +1,117 @@
+"""The stage `submit` of a job that changes a voice: samples added, effectively once, or one taken away.
+
+The intent is committed with the ids of the samples that the vendor holds before the call. Whoever finds an intent
+without an answer lists them again: what is new came of the call. Only when nothing is, twice and late enough, is it
+called again.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared import held, log, submissions
+from shared.db.models import HeldSample
+from shared.errors import ExtensionUnsupported, ServiceError, UnknownOutcome, VendorError, VendorProtocol
+from shared.states import Stage, SubmissionState, WaitingFor
+from shared.submissions import Intent
+from shared.vendors.protocol import Extensible, SampleFile, Vendor, VendorSample
+from worker.endings import Advance, Ending, Rest
+from worker.stages.submit import FIRST_LOOK_S, LOOKS, MARGIN_S, sendable
+from worker.task import Task
+
+T = TypeVar("T")
+_logger = log.get(__name__)
+
+
+def extend(task: Task) -> Ending:
+    """Add the prepared files to the voice, or take a sample away.
+
+    Raises: ExtensionUnsupported, every VendorError but UnknownOutcome, StorageUnavailable.
+    """
+    if task.claim.held_sample_id is not None:
+        return _remove(task, task.claim.held_sample_id)
+    with task.services.database.read() as session:
+        intent = submissions.latest(session, task.claim.job_id)
+    if intent is not None and intent.state is SubmissionState.ACCEPTED:
+        return Advance(Stage.TRACK)
+    if intent is not None and intent.state is SubmissionState.INTENDED:
+        return _reconcile(task, intent)
+    files = sendable(task)
+    before = [sample.sample_id for sample in held_by_vendor(task)]
+    with task.transaction() as session:
+        if intent is None:
+            marker = submissions.intend(session, task.claim, held_before=before)
+        else:
+            marker = intent.marker
+            submissions.intend_again(session, intent)
+    return _call(task, marker, files)
+
+
+def held_by_vendor(task: Task) -> tuple[VendorSample, ...]:
+    """Ask which samples the vendor holds of the clone's voice. Raises: what the adapter raises."""
+    return _of_extensible(task, lambda vendor: vendor.samples(task.engine.name, _voice_id(task)))
+
+
+def _call(task: Task, marker: str, files: list[SampleFile]) -> Ending:
+    try:
+        _of_extensible(task, lambda vendor: vendor.add(task.engine.name, _voice_id(task), files))
+    except (UnknownOutcome, VendorProtocol) as error:
+        _logger.warning("extend_outcome_unknown", job=task.claim.job_id, code=error.code)
+        return Rest(WaitingFor.RETRY, FIRST_LOOK_S)
+    except VendorError:
+        with task.transaction() as session:
+            submissions.refuse(session, marker)
+        raise
+    return _accepted(task, marker, held_by_vendor(task))
+
+
+def _accepted(task: Task, marker: str, listed: tuple[VendorSample, ...]) -> Ending:
+    def save(session: Session) -> None:
+        submissions.accept(session, marker, _voice_id(task))
+        held.note(session, task.claim.account_id, task.claim.clone_id, listed)
+
+    return Advance(Stage.TRACK, save)
+
+
+def _reconcile(task: Task, intent: Intent) -> Ending:
+    listed = held_by_vendor(task)
+    if {sample.sample_id for sample in listed} - set(intent.held_before or ()):
+        return _accepted(task, intent.marker, listed)
+    certain_after_s = task.engine.call_timeout_s + task.engine.listing_lag_s
+    if intent.empty_looks + 1 < LOOKS or intent.age_s <= certain_after_s:
+        delay_s = max(FIRST_LOOK_S, certain_after_s - intent.age_s + MARGIN_S)
+        return Rest(WaitingFor.RETRY, delay_s, save=lambda session: submissions.note_empty_look(session, intent))
+    files = sendable(task)
+    with task.transaction() as session:
+        submissions.intend_again(session, intent)
+    return _call(task, intent.marker, files)
+
+
+def _remove(task: Task, held_sample_id: str) -> Ending:
+    """Take a sample away: an order that may be given twice."""
+    with task.services.database.read() as session:
+        sample_id = session.scalar(select(HeldSample.vendor_sample_id).where(HeldSample.id == held_sample_id))
+    if sample_id is not None:
+        _of_extensible(task, lambda vendor: vendor.remove(task.engine.name, _voice_id(task), sample_id))
+    listed = tuple(sample for sample in held_by_vendor(task) if sample.sample_id != sample_id)
+    clone_id, account_id = task.claim.clone_id, task.claim.account_id
+    return Advance(Stage.TRACK, lambda session: held.note(session, account_id, clone_id, listed))
+
+
+def _of_extensible(task: Task, call: Callable[[Extensible], T]) -> T:
+    """Call a vendor that takes samples. Raises: ExtensionUnsupported."""
+
+    def checked(vendor: Vendor) -> T:
+        if not isinstance(vendor, Extensible):
+            raise ExtensionUnsupported
+        return call(vendor)
+
+    return task.ask(checked)
+
+
+def _voice_id(task: Task) -> str:
+    if task.vendor_voice_id is None:
+        raise ServiceError("Samples are to be added, but no voice of the vendor is known.")
+    return task.vendor_voice_id
