@@ -178,6 +178,8 @@ def _side(samples: Samples, extreme: float, sign: int) -> _Side:
         return _Side(extreme, 0, 0, 0)
     values = sign * samples[high]
     joined = (np.diff(high) == 1) & (np.abs(np.diff(values)) <= tolerance)
+    if np.count_nonzero(joined) < MIN_RUN - 1:
+        return _Side(extreme, 0, 0, 0)
     edges = np.flatnonzero(np.diff(np.concatenate(([False], joined, [False])).astype(np.int8)))
     first, last = edges[::2], edges[1::2]
     lengths = last - first + 1

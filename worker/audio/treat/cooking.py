@@ -5,12 +5,13 @@ The same recordings and the same recipe give the same bytes.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from worker.audio.beside import ahead
 from worker.audio.choose.planning import Cut
 from worker.audio.decibels import db_to_amplitude
 from worker.audio.files.decoder import Decoder
@@ -116,7 +117,8 @@ def write(blocks: Iterable[Mono], path: Path, *, container: Container, rate_hz: 
             peaks.add(louder)
             yield louder
 
-    encode(raised(), path, container=container, rate_hz=rate_hz)
+    with closing(ahead(raised())) as coming:
+        encode(coming, path, container=container, rate_hz=rate_hz)
     return peaks.peaks()
 
 

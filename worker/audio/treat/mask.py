@@ -7,11 +7,13 @@ own output or a mixture of both (PESQ and similarity of voice, 2026-11).
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Final
 
 import numpy as np
 import soxr
 
+from worker.audio.beside import ahead
 from worker.audio.scratch import Mono, Scratch
 from worker.audio.treat import rnnoise
 from worker.audio.treat.rnnoise import Samples
@@ -46,16 +48,23 @@ class MaskDenoiser:
     def blocks(self, start: int, end: int) -> Iterator[Mono]:
         """Yield the denoised samples from `start` to `end` of the recording, shape (1, frames)."""
         margin = self._transform.frame  # the frames that overlap the edge
+        with closing(ahead(self._heard(start, end))) as chunks:
+            for begin, (samples, heard) in zip(range(start, end, self._chunk), chunks, strict=True):
+                spectrum = self._transform.spectrum(samples)
+                spectrum *= self._gains(spectrum, self._transform.spectrum(heard))
+                count = min(self._chunk, end - begin)
+                yield self._transform.samples(spectrum, samples.shape[1])[:, margin : margin + count]
+
+    def _heard(self, start: int, end: int) -> Iterator[tuple[Mono, Mono]]:
+        """Yield every chunk with its margins, as it is and as RNNoise gives it out."""
+        margin = self._transform.frame
         listener = _Listener(self._recording, start - margin)
         heard = listener.read(2 * margin)
         for begin in range(start, end, self._chunk):
             count = min(self._chunk, end - begin)
             whole = -(-count // self._transform.hop) * self._transform.hop
             heard = np.concatenate((heard[:, -2 * margin :], listener.read(whole)), axis=1)
-            samples = self._recording.read(begin - margin, whole + 2 * margin)
-            spectrum = self._transform.spectrum(samples)
-            spectrum *= self._gains(spectrum, self._transform.spectrum(heard))
-            yield self._transform.samples(spectrum, samples.shape[1])[:, margin : margin + count]
+            yield self._recording.read(begin - margin, whole + 2 * margin), heard
 
     def _gains(self, spectrum: Spectrum, heard: Spectrum) -> Powers:
         """Return how much of each bin stays, from the floor to 1, a little smoothed over the bins.
