@@ -1,5 +1,6 @@
 """The API application: doors, health, documentation, and one error shape for all of them."""
 
+from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -7,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+<<<<<<< HEAD
 from api import docs, health
 from api.doors import (
     native,
@@ -17,6 +19,10 @@ from api.doors import (
     native_samples,
     native_sent,
 )
+=======
+from api import direct, docs, health
+from api.doors import native, native_check, native_samples, native_sent
+>>>>>>> 6b8350b (Answer a status poll by one statement in one thread)
 from api.envelope import refusal
 from api.framing import Framing
 from api.head import HeadRequests
@@ -50,6 +56,7 @@ def create_app(services: Services, doorbell: BackgroundBell) -> FastAPI:
     app.state.limits = RequestLimits(services.settings)
     app.state.buffers = BufferPool(services.settings.upload_buffers, PART_BYTES)
     app.state.health = health.Health(services, doorbell)
+    app.state.direct = CapacityLimiter(direct.THREADS)
     app.state.checks = CheckRoom(services.settings)
     for router in DOORS:
         app.include_router(router)

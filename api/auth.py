@@ -17,33 +17,43 @@ def requires(scope: Scope) -> Callable[[Request], Caller]:
     """
 
     def check(request: Request) -> Caller:
-        caller = _caller(request)
-        if scope not in caller.scopes:
-            raise MissingScope(
-                f"This API key lacks the permission '{scope}'. Make one that has it: "
-                f"clonepipe keys create --name NAME --scope {scope}.",
-                required=scope,
-                granted=sorted(caller.scopes),
-            )
-        return caller
+        key = required_key(request)
+        services: Services = request.app.state.services
+        with services.database.read() as session:
+            caller = find_caller(session, key)
+        return admit(request, key, caller, scope)
 
     return check
 
 
-def _caller(request: Request) -> Caller:
+def required_key(request: Request) -> str:
+    """Return the key that a request presents, before anybody is asked about it. Raises: Unauthorized, RateLimited."""
     key = presented_key(request)
     if key is None:
         raise Unauthorized
-    services: Services = request.app.state.services
     limits: RequestLimits = request.app.state.limits
     limits.check_address(request, key)
-    with services.database.read() as session:
-        caller = find_caller(session, key)
+    return key
+
+
+def admit(request: Request, key: str, caller: Caller | None, scope: Scope) -> Caller:
+    """Count a request and let it through; `caller` is whose key it is, None for nobody's.
+
+    Raises: Unauthorized, MissingScope, RateLimited.
+    """
+    limits: RequestLimits = request.app.state.limits
     if caller is None:
         limits.count_wrong_key(request)
         raise Unauthorized("This API key is not known here, or was revoked. 'clonepipe keys create' makes a new one.")
     limits.remember(key)
     limits.count(request, caller)
+    if scope not in caller.scopes:
+        raise MissingScope(
+            f"This API key lacks the permission '{scope}'. Make one that has it: "
+            f"clonepipe keys create --name NAME --scope {scope}.",
+            required=scope,
+            granted=sorted(caller.scopes),
+        )
     return caller
 
 

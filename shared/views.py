@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -86,7 +86,7 @@ def get(session: Session, account_id: str, clone_id: str) -> CloneView:
     row = session.execute(_query(account_id).where(Clone.id == clone_id)).one_or_none()
     if row is None:
         raise not_found(clone_id)
-    return _view(row)
+    return view_of(row)
 
 
 def page(session: Session, account_id: str, *, limit: int, offset: int) -> ClonePage:
@@ -97,7 +97,7 @@ def page(session: Session, account_id: str, *, limit: int, offset: int) -> Clone
     total = session.scalar(
         select(func.count()).select_from(Clone).where(Clone.account_id == account_id, Clone.deleted_at.is_(None))
     )
-    return ClonePage(tuple(_view(row) for row in rows), total or 0)
+    return ClonePage(tuple(view_of(row) for row in rows), total or 0)
 
 
 def samples(session: Session, account_id: str, clone_id: str) -> tuple[SampleView, ...]:
@@ -132,14 +132,14 @@ def _sample_view(row: Sample) -> SampleView:
 
 
 def _query(account_id: str) -> Select[Any]:
-    samples = select(func.count()).where(Sample.clone_id == Clone.id).correlate(Clone).scalar_subquery()
     return (
-        select(Clone, Job, samples.label("samples"), db_now().label("now"))
+        select(*COLUMNS)
         .join(Job, Job.id == Clone.job_id)
         .where(Clone.account_id == account_id, Clone.deleted_at.is_(None))
     )
 
 
+<<<<<<< HEAD
 def _last_error(job: Job) -> tuple[str, str] | None:
     if job.kind is not JobKind.EXTEND or job.outcome is not Outcome.FAILED:
         return None
@@ -152,17 +152,43 @@ def _view(row: Any) -> CloneView:
     live = job.outcome is None
     ready = clone.status is Status.READY
     eta_s = (job.eta_at - row.now).total_seconds() if live and job.eta_at is not None else None
+=======
+_SAMPLES = select(func.count()).where(Sample.clone_id == Clone.id).correlate(Clone).scalar_subquery()
+
+# Columns and not rows of the models: nothing here is written back, and a poll is answered twice as fast without them.
+COLUMNS: Final = (
+    Clone.id, Clone.name, Clone.description, Clone.vendor, Clone.engine, Clone.language, Clone.gender, Clone.denoise,
+    Clone.trim, Clone.labels, Clone.voice_settings, Clone.callback_url, Clone.is_active, Clone.status,
+    Clone.vendor_voice_id, Clone.error_code, Clone.error_message, Clone.warnings, Clone.job_id, Clone.seq,
+    Clone.created_at, Clone.updated_at, Job.progress, Job.stage, Job.waiting_for, Job.lease_until, Job.eta_at,
+    Job.kind.label("job_kind"), Job.outcome.label("job_outcome"), Job.updated_at.label("job_updated_at"),
+    _SAMPLES.label("samples"), db_now().label("now"),
+)  # fmt: skip
+
+
+def view_of(row: Any) -> CloneView:
+    """Return what a row of `COLUMNS` tells."""
+    live = row.job_outcome is None
+    ready = row.status is Status.READY
+    eta_s = (row.eta_at - row.now).total_seconds() if live and row.eta_at is not None else None
+>>>>>>> 6b8350b (Answer a status poll by one statement in one thread)
     return CloneView(
-        id=clone.id, name=clone.name, description=clone.description, vendor=clone.vendor, engine=clone.engine,
-        language=clone.language, gender=clone.gender, denoise=clone.denoise, trim=clone.trim, labels=clone.labels,
-        voice_settings=clone.voice_settings, callback_url=clone.callback_url, is_active=clone.is_active,
-        sample_count=row.samples, status=clone.status, progress=100 if ready else min(job.progress, 99),
-        stage=job.stage if live else None, waiting_for=job.waiting_for if live and job.lease_until is None else None,
+        id=row.id, name=row.name, description=row.description, vendor=row.vendor, engine=row.engine,
+        language=row.language, gender=row.gender, denoise=row.denoise, trim=row.trim, labels=row.labels,
+        voice_settings=row.voice_settings, callback_url=row.callback_url, is_active=row.is_active,
+        sample_count=row.samples, status=row.status, progress=100 if ready else min(row.progress, 99),
+        stage=row.stage if live else None, waiting_for=row.waiting_for if live and row.lease_until is None else None,
         eta_s=eta_s if eta_s is not None and eta_s > 0 else None, is_terminal=not live,
+<<<<<<< HEAD
         vendor_voice_id=clone.vendor_voice_id, adopted=clone.adopted, notes=tuple(clone.notes or ()),
         fallbacks=tuple("/".join(one) for one in clone.fallbacks or ()),
         error_code=clone.error_code, error_message=clone.error_message,
         warnings=tuple(clone.warnings or ()), job_id=job.id, job_kind=job.kind, job_outcome=job.outcome,
         job_progress=job.progress, last_error=_last_error(job), seq=clone.seq,
         created_at=clone.created_at, updated_at=max(clone.updated_at, job.updated_at),
+=======
+        vendor_voice_id=row.vendor_voice_id, error_code=row.error_code, error_message=row.error_message,
+        warnings=tuple(row.warnings or ()), job_id=row.job_id, job_kind=row.job_kind, job_outcome=row.job_outcome,
+        seq=row.seq, created_at=row.created_at, updated_at=max(row.updated_at, row.job_updated_at),
+>>>>>>> 6b8350b (Answer a status poll by one statement in one thread)
     )  # fmt: skip

@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from api import idempotency
-from api.auth import requires
+from api.auth import admit, required_key, requires
 from api.change import change_order
+from api.direct import DirectRoute
 from api.doors import native_answers as answers
 from api.doors.native_report import sample_report, sent_report
 from api.doors.native_report_answers import Report
@@ -28,6 +29,7 @@ from api.intake.document import receive_document
 from shared import clones, events, sent, views
 from shared.idempotency import forget_answers
 from shared.keys import Caller, Scope
+from shared.polls import poll
 from shared.services import Services
 from shared.states import QUEUE_OF, Stage
 from shared.views import CloneView
@@ -80,13 +82,27 @@ def list_clones(
     return success(page_shape(page, newest, services.vendors))
 
 
-@router.get("/voice-clones/{voice_id}", response_model=answers.Answer[answers.Clone], summary="Get a voice clone")
-def get_clone(request: Request, caller: Reader, voice_id: VoiceId) -> JSONResponse:
+def get_clone(request: Request, voice_id: VoiceId) -> JSONResponse:
     """Return one clone with its status and progress."""
-    services = _services(request)
-    with services.database.read() as session:
-        view = views.get(session, caller.account_id, voice_id)
+    if "\0" in voice_id:  # PostgreSQL does not even look for it
+        raise clones.not_found(voice_id)
+    services, key = _services(request), required_key(request)
+    with services.database.glance() as connection:
+        caller, view = poll(connection, key, voice_id)
+    admit(request, key, caller, Scope.READ)
+    if view is None:
+        raise clones.not_found(voice_id)
     return success(clone_shape(view, services.vendors))
+
+
+router.add_api_route(
+    "/voice-clones/{voice_id}",
+    get_clone,
+    methods=["GET"],
+    response_model=answers.Answer[answers.Clone],
+    summary="Get a voice clone",
+    route_class_override=DirectRoute,
+)
 
 
 async def _change(request: Request, caller: Caller, voice_id: str) -> JSONResponse:

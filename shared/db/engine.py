@@ -22,6 +22,7 @@ from shared.errors import DatabaseUnavailable, SetupError
 _BUSY_TIMEOUT_S = 15.0
 _POOL_TIMEOUT_S = 5.0  # for a connection that another thread still uses; PostgreSQL only
 _WRITING = "clonepipe_writing"
+_GLANCING = "clonepipe_glancing"
 
 
 class Database:
@@ -31,6 +32,8 @@ class Database:
         self.url = parse_url(url)
         self.engine = _open(self.url, pool_size)
         self._writing = self.engine.execution_options(**{_WRITING: True})
+        alone = {_GLANCING: True} if self.url.get_backend_name() == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+        self._glancing = self.engine.execution_options(**alone)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -43,6 +46,12 @@ class Database:
         """One transaction: all of the block, or nothing if it raises. Raises: DatabaseUnavailable."""
         with named_errors(), Session(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
+
+    @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """A connection for one statement that reads; no transaction is begun around it. Raises: DatabaseUnavailable."""
+        with named_errors(), self._glancing.connect() as connection:
+            yield connection
 
     def dispose(self) -> None:
         """Close every pooled connection, for instance before or after a fork."""
@@ -116,4 +125,6 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
 
 def _begin_sqlite(connection: Connection) -> None:
     options: dict[str, Any] = dict(connection.get_execution_options())
+    if options.get(_GLANCING):
+        return
     connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITING) else "BEGIN")
