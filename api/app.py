@@ -8,8 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-<<<<<<< HEAD
-from api import docs, health
+from api import direct, docs, health
 from api.doors import (
     native,
     native_adopt,
@@ -19,10 +18,6 @@ from api.doors import (
     native_samples,
     native_sent,
 )
-=======
-from api import direct, docs, health
-from api.doors import native, native_check, native_samples, native_sent
->>>>>>> 6b8350b (Answer a status poll by one statement in one thread)
 from api.envelope import refusal
 from api.framing import Framing
 from api.head import HeadRequests

@@ -139,31 +139,25 @@ def _query(account_id: str) -> Select[Any]:
     )
 
 
-<<<<<<< HEAD
-def _last_error(job: Job) -> tuple[str, str] | None:
-    if job.kind is not JobKind.EXTEND or job.outcome is not Outcome.FAILED:
-        return None
-    return job.error_code or "", job.error_message or ""
-
-
-def _view(row: Any) -> CloneView:
-    clone: Clone = row.Clone
-    job: Job = row.Job
-    live = job.outcome is None
-    ready = clone.status is Status.READY
-    eta_s = (job.eta_at - row.now).total_seconds() if live and job.eta_at is not None else None
-=======
 _SAMPLES = select(func.count()).where(Sample.clone_id == Clone.id).correlate(Clone).scalar_subquery()
 
 # Columns and not rows of the models: nothing here is written back, and a poll is answered twice as fast without them.
 COLUMNS: Final = (
     Clone.id, Clone.name, Clone.description, Clone.vendor, Clone.engine, Clone.language, Clone.gender, Clone.denoise,
     Clone.trim, Clone.labels, Clone.voice_settings, Clone.callback_url, Clone.is_active, Clone.status,
-    Clone.vendor_voice_id, Clone.error_code, Clone.error_message, Clone.warnings, Clone.job_id, Clone.seq,
-    Clone.created_at, Clone.updated_at, Job.progress, Job.stage, Job.waiting_for, Job.lease_until, Job.eta_at,
+    Clone.vendor_voice_id, Clone.adopted, Clone.notes, Clone.fallbacks, Clone.error_code, Clone.error_message,
+    Clone.warnings, Clone.job_id, Clone.seq, Clone.created_at, Clone.updated_at,
+    Job.progress, Job.stage, Job.waiting_for, Job.lease_until, Job.eta_at,
     Job.kind.label("job_kind"), Job.outcome.label("job_outcome"), Job.updated_at.label("job_updated_at"),
+    Job.error_code.label("job_error_code"), Job.error_message.label("job_error_message"),
     _SAMPLES.label("samples"), db_now().label("now"),
 )  # fmt: skip
+
+
+def _last_error(row: Any) -> tuple[str, str] | None:
+    if row.job_kind is not JobKind.EXTEND or row.job_outcome is not Outcome.FAILED:
+        return None
+    return row.job_error_code or "", row.job_error_message or ""
 
 
 def view_of(row: Any) -> CloneView:
@@ -171,7 +165,6 @@ def view_of(row: Any) -> CloneView:
     live = row.job_outcome is None
     ready = row.status is Status.READY
     eta_s = (row.eta_at - row.now).total_seconds() if live and row.eta_at is not None else None
->>>>>>> 6b8350b (Answer a status poll by one statement in one thread)
     return CloneView(
         id=row.id, name=row.name, description=row.description, vendor=row.vendor, engine=row.engine,
         language=row.language, gender=row.gender, denoise=row.denoise, trim=row.trim, labels=row.labels,
@@ -179,16 +172,10 @@ def view_of(row: Any) -> CloneView:
         sample_count=row.samples, status=row.status, progress=100 if ready else min(row.progress, 99),
         stage=row.stage if live else None, waiting_for=row.waiting_for if live and row.lease_until is None else None,
         eta_s=eta_s if eta_s is not None and eta_s > 0 else None, is_terminal=not live,
-<<<<<<< HEAD
-        vendor_voice_id=clone.vendor_voice_id, adopted=clone.adopted, notes=tuple(clone.notes or ()),
-        fallbacks=tuple("/".join(one) for one in clone.fallbacks or ()),
-        error_code=clone.error_code, error_message=clone.error_message,
-        warnings=tuple(clone.warnings or ()), job_id=job.id, job_kind=job.kind, job_outcome=job.outcome,
-        job_progress=job.progress, last_error=_last_error(job), seq=clone.seq,
-        created_at=clone.created_at, updated_at=max(clone.updated_at, job.updated_at),
-=======
-        vendor_voice_id=row.vendor_voice_id, error_code=row.error_code, error_message=row.error_message,
+        vendor_voice_id=row.vendor_voice_id, adopted=row.adopted, notes=tuple(row.notes or ()),
+        fallbacks=tuple("/".join(one) for one in row.fallbacks or ()),
+        error_code=row.error_code, error_message=row.error_message,
         warnings=tuple(row.warnings or ()), job_id=row.job_id, job_kind=row.job_kind, job_outcome=row.job_outcome,
-        seq=row.seq, created_at=row.created_at, updated_at=max(row.updated_at, row.job_updated_at),
->>>>>>> 6b8350b (Answer a status poll by one statement in one thread)
+        job_progress=row.progress, last_error=_last_error(row), seq=row.seq,
+        created_at=row.created_at, updated_at=max(row.updated_at, row.job_updated_at),
     )  # fmt: skip
