@@ -1,4 +1,4 @@
-"""How long `validate` and `prepare` take of a recording, against the usual script, on one core.
+"""How long `validate` and `prepare` take of a recording, against the usual script.
 
 The script loads at 24 kHz, runs noisereduce, trims and writes. noisereduce is no part of the product nor of its
 tests: `make sound-eval` installs it (tests/sound_eval/requirements.txt); without it the ratios cannot be told, and
@@ -47,8 +47,15 @@ def run(quick: bool = False) -> Iterator[Table]:
         _write(noisy, MINUTE_S, NOISY_DB)
         _write(short, SAMPLE_S, CLEAN_DB)
         yield _warm(folder, clean, noisy, short, 1 if quick else ROUNDS)
-        yield _fresh(folder, clean, noisy, 1 if quick else ROUNDS)
-        yield _long(folder, QUICK_HOUR_S if quick else HOUR_S)
+        yield _fresh(folder, clean, noisy, 1 if quick else ROUNDS, "on one core")
+        yield _long(folder, QUICK_HOUR_S if quick else HOUR_S, "on one core")
+    with tempfile.TemporaryDirectory(prefix="bench-") as path:
+        folder = Path(path)
+        clean, noisy = folder / "clean.wav", folder / "noisy.wav"
+        _write(clean, MINUTE_S, CLEAN_DB)
+        _write(noisy, MINUTE_S, NOISY_DB)
+        yield _fresh(folder, clean, noisy, 1 if quick else ROUNDS, "on all cores")
+        yield _long(folder, QUICK_HOUR_S if quick else HOUR_S, "on all cores")
 
 
 def _warm(folder: Path, clean: Path, noisy: Path, short: Path, rounds: int) -> Table:
@@ -74,7 +81,7 @@ def _warm(folder: Path, clean: Path, noisy: Path, short: Path, rounds: int) -> T
     return compare("sound, warm: validate + prepare of 60 s", TIMES, subjects, readings, _noted(notes))
 
 
-def _fresh(folder: Path, clean: Path, noisy: Path, rounds: int) -> Table:
+def _fresh(folder: Path, clean: Path, noisy: Path, rounds: int, cores: str) -> Table:
     subjects = _floored(
         Subject(SCRIPT, lambda: _script_process(noisy, folder)),
         Subject("60 s, without denoising", lambda: _process(clean, "off"), SCRIPT),
@@ -82,25 +89,26 @@ def _fresh(folder: Path, clean: Path, noisy: Path, rounds: int) -> Table:
     )
     readings = interleave(subjects, rounds, warm_up=lambda subject: None)
     notes = ("from the start of the interpreter to its end, imports and the decoder's start included",)
-    return compare("sound, as a fresh process", TIMES, subjects, readings, _noted(notes))
+    return compare(f"sound, as a fresh process, {cores}", TIMES, subjects, readings, _noted(notes))
 
 
-def _long(folder: Path, duration_s: int) -> Table:
+def _long(folder: Path, duration_s: int, cores: str) -> Table:
     minute, hour = folder / "minute.flac", folder / "hour.flac"
     _write(minute, MINUTE_S, CLEAN_DB)
     _write(hour, duration_s, CLEAN_DB)
     short, long = f"{MINUTE_S // 60} min FLAC", f"{duration_s // 60} min FLAC"
     subjects = [
+        *_floored(
+            Subject(SCRIPT, lambda: _script_measured(hour, folder, duration_s)),
+            Subject(long, lambda: _measured(hour, duration_s), SCRIPT),
+        ),
         Subject(short, lambda: _measured(minute, MINUTE_S)),
-        Subject(long, lambda: _measured(hour, duration_s), short),
     ]
-    if HAS_FLOOR:
-        subjects.append(Subject(f"{long}: the usual script", lambda: _script_measured(hour, folder, duration_s), long))
     readings = interleave(subjects, 1, warm_up=lambda subject: None)
     notes = (
         "48 kHz stereo; fresh processes; the peaks are of the process and of the largest of its decoding children",
     )
-    return compare("sound, by length", LONG, subjects, readings, _noted(notes))
+    return compare(f"sound, by length, {cores}", LONG, subjects, readings, _noted(notes))
 
 
 def _floored(floor: Subject, *others: Subject) -> list[Subject]:
