@@ -3,5 +3,5 @@
 import os
 
 # OpenBLAS would share the products of the voiceprint among threads of its own, which wait for each other by turning in
-# circles; a worker has its own threads for its jobs. It is read when numpy is loaded first.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# circles; a worker has its own threads for its jobs. It looks here when numpy is first loaded.
+os.putenv("OPENBLAS_NUM_THREADS", "1")
