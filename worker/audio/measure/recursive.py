@@ -13,11 +13,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from worker.audio.measure.products import product
+
 STRETCH: Final = 64  # samples that one product takes
 GROUP: Final = 16  # stretches, or groups of them, whose memories are found by one product
-# Rows that are multiplied at once: OpenBLAS shares larger products among threads, which then wait for each other and
-# take the cores from everybody else's work.
-ROWS: Final = 32
 LEVELS: Final = 3
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -90,9 +89,9 @@ class RecursiveFilter:
         output = np.empty_like(samples)
         if whole:
             stretches = samples[:, :whole].reshape(rows, -1, STRETCH)
-            memories, self._memory = self._remembered(_product(stretches, self._by.enters), self._memory, 0)
-            found = _product(stretches, self._by.answers)
-            found += _product(memories, self._by.recalls)
+            memories, self._memory = self._remembered(product(stretches, self._by.enters), self._memory, 0)
+            found = product(stretches, self._by.answers)
+            found += product(memories, self._by.recalls)
             output[:, :whole] = found.reshape(rows, whole)
         if whole < frames:
             rest, memory, count = samples[:, whole:], self._memory, frames - whole
@@ -113,9 +112,9 @@ class RecursiveFilter:
         grouped = count // GROUP if level + 1 < len(self._by.carries) else 0
         memories = np.empty_like(gained)
         if grouped:
-            of_groups = _product(gained[:, : grouped * GROUP].reshape(rows, grouped, GROUP * size), carries)
+            of_groups = product(gained[:, : grouped * GROUP].reshape(rows, grouped, GROUP * size), carries)
             begins, memory = self._remembered(of_groups[:, :, GROUP * size :], memory, level + 1)
-            of_groups += _product(begins, groups)
+            of_groups += product(begins, groups)
             memories[:, : grouped * GROUP] = of_groups[:, :, : GROUP * size].reshape(rows, -1, size)
         for first in range(grouped * GROUP, count, GROUP):
             taken = min(GROUP, count - first)
@@ -125,20 +124,6 @@ class RecursiveFilter:
             memories[:, first : first + taken] = later[:, : taken * size].reshape(rows, taken, size)
             memory = later[:, taken * size :]
         return memories, memory
-
-
-def _product(stack: Floats, matrix: Floats) -> Floats:
-    """Return every row of a stack, shape (…, count, values), times a matrix."""
-    count = stack.shape[-2]
-    whole = count // ROWS * ROWS
-    output = np.empty((*stack.shape[:-1], matrix.shape[1]), stack.dtype)
-    if whole:
-        shape = (*stack.shape[:-2], whole // ROWS, ROWS)
-        parts = stack[..., :whole, :].reshape(*shape, stack.shape[-1])
-        output[..., :whole, :] = np.matmul(parts, matrix).reshape(*stack.shape[:-2], whole, matrix.shape[1])
-    if whole < count:
-        np.matmul(stack[..., whole:, :], matrix, out=output[..., whole:, :])
-    return output
 
 
 def high_pass(cut_hz: float, order: int, rate_hz: int) -> Doubles:

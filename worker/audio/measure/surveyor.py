@@ -7,6 +7,7 @@ import numpy.typing as npt
 import soxr
 
 from worker.audio.measure.energy import fill
+from worker.audio.measure.products import product
 from worker.audio.measure.recursive import RecursiveFilter, high_pass
 from worker.audio.measure.speech import WARM_UP_WINDOWS, Listener
 from worker.audio.tracks import (
@@ -107,7 +108,7 @@ class Surveyor:
         frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW_FRAMES)[::HOP_FRAMES] * _TAPER
         spectrum = np.fft.rfft(frames, axis=1)
         power = np.square(spectrum.real) + np.square(spectrum.imag)
-        self._bands.append(_decibels(power @ _MEL).astype(np.float16))
+        self._bands.append(_decibels(product(power, _MEL)).astype(np.float16))
 
 
 def survey(samples: Samples, rate_hz: int) -> Tracks:
