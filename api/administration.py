@@ -24,7 +24,8 @@ class MadeKey:
         return {"key": self.key, "accountId": self.account_id, "scopes": list(self.scopes)}
 
 
-def _database(chosen: Settings) -> Database:
+def open_database(chosen: Settings) -> Database:
+    """Open the database, with this version's tables. Raises: SetupError, DatabaseUnavailable."""
     database = Database(chosen.database_url)
     upgrade(database)
     keys.ensure_bootstrap(database, None)
@@ -33,7 +34,7 @@ def _database(chosen: Settings) -> Database:
 
 def make_account(chosen: Settings, max_clones: int | None) -> str:
     """Make an account; return its id. Raises: SetupError, DatabaseUnavailable."""
-    with _database(chosen).write() as session:
+    with open_database(chosen).write() as session:
         return keys.create_account(session, max_clones=max_clones)
 
 
@@ -44,17 +45,17 @@ def make_key(chosen: Settings, name: str, account_id: str | None, scopes: list[s
     if not called:
         raise InvalidField("A key needs a name that says what it is for.", field="name")
     granted = tuple(scopes) if scopes else tuple(str(scope) for scope in ALL_SCOPES)
-    with _database(chosen).write() as session:
+    with open_database(chosen).write() as session:
         return MadeKey(keys.create_key(session, owner, name=called, scopes=granted), owner, granted)
 
 
 def known_keys(chosen: Settings) -> tuple[KnownKey, ...]:
     """Return every key, revoked ones too. Raises: SetupError, DatabaseUnavailable."""
-    with _database(chosen).read() as session:
+    with open_database(chosen).read() as session:
         return keys.list_keys(session)
 
 
 def end_key(chosen: Settings, key_id: str) -> None:
     """Revoke a key. Raises: NotFound, SetupError, DatabaseUnavailable."""
-    with _database(chosen).write() as session:
+    with open_database(chosen).write() as session:
         keys.revoke(session, key_id)

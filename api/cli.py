@@ -2,7 +2,7 @@
 
 import typer
 
-from api.commands import administration, check, clone, demo, doctor, serving
+from api.commands import administration, adopt, check, clone, demo, doctor, serving, vendors
 from shared.errors import ServiceError, SetupError
 
 app = typer.Typer(
@@ -19,11 +19,13 @@ app.command("relay")(serving.relay)
 app.command("migrate")(serving.migrate)
 app.command("demo")(demo.demo)
 app.command("clone")(clone.clone)
+app.command("adopt")(adopt.adopt)
 app.command("check")(check.check)
 app.command("status")(clone.status)
 app.command("doctor")(doctor.doctor)
 app.add_typer(administration.accounts, name="accounts")
 app.add_typer(administration.keys, name="keys")
+app.add_typer(vendors.vendors, name="vendors")
 
 
 def main() -> None:

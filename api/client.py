@@ -81,6 +81,10 @@ class Client:
             ]
             return self._ask("POST", "/voice-clones", data=dict(order.fields), files=files, headers=headers)
 
+    def adopt(self, wishes: Mapping[str, str]) -> dict[str, Any]:
+        """Make a clone of a voice that exists at a vendor."""
+        return self._ask("POST", "/voice-clones/adopt", json=dict(wishes))
+
     def get(self, voice_id: str) -> dict[str, Any]:
         """Return a clone."""
         return self._ask("GET", _path(voice_id))

@@ -11,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from api.envelope import timestamp
+from shared import gates
 from shared.db.migrate import is_current
 from shared.doorbell import BackgroundBell
-from shared.errors import BrokerUnavailable, ServiceError
+from shared.errors import BrokerUnavailable, DatabaseUnavailable, ServiceError
 from shared.services import Services
 
 ANSWER_WITHIN_S: Final = 4.0  # longer than a part's own timeouts, which say more than that it does not answer
@@ -72,6 +74,7 @@ class Health:
             "database": Probe("database", lambda: _database(services)),
             "storage": Probe("storage", lambda: _storage(services)),
             "broker": Probe("broker", lambda: _broker(doorbell)),
+            "vendors": Probe("vendors", lambda: _vendors(services)),
         }
 
     async def parts(self) -> dict[str, str]:
@@ -107,6 +110,16 @@ def _storage(services: Services) -> str:
     except ServiceError as error:
         return error.message
     return "ok"
+
+
+def _vendors(services: Services) -> str:
+    """Say which vendors are not called and why: like the broker they never decide, because work waits for them."""
+    try:
+        with services.database.read() as session:
+            shut = gates.shut(session)
+    except DatabaseUnavailable as error:
+        return error.message
+    return "; ".join(f"{gate.vendor} until {timestamp(gate.until)}: {gate.reason}" for gate in shut) or "ok"
 
 
 def _broker(doorbell: BackgroundBell) -> str:

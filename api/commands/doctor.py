@@ -11,8 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import unquote, urlsplit
@@ -22,6 +21,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from api.commands.dealings import vendors_and_clock
+from api.commands.finding import Finding, State
 from api.commands.outcome import EXIT_FAILED
 from shared.settings import EMBEDDED, MIB, Settings, settings, unknown_settings
 
@@ -37,24 +38,7 @@ _OPTIONAL: Final = {
 }
 
 
-class State(StrEnum):
-    """What a finding means for the service."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
 _COLOURS: Final = {State.OK: "green", State.WARN: "yellow", State.FAIL: "red"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found out about one thing, in words that hold no secret."""
-
-    name: str
-    state: State
-    found: str
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else")] = False) -> None:
@@ -189,19 +173,6 @@ def _broker(chosen: Settings) -> Iterator[Finding]:
         yield Finding("broker", State.OK, f"embedded: 'clonepipe up' runs {server.name}")
 
 
-def _vendors(chosen: Settings) -> Iterator[Finding]:
-    from api.intake.void import VoidStorage
-    from shared.errors import SetupError
-    from shared.vendors import open_vendors
-
-    try:
-        names = open_vendors(chosen, VoidStorage()).names()
-    except SetupError as error:
-        yield Finding("vendors", State.FAIL, error.message)
-        return
-    yield Finding("vendors", State.OK, ", ".join(names))
-
-
 def _decoders(_chosen: Settings) -> Iterator[Finding]:
     command = [sys.executable, "-P", "-W", "ignore", "-c", _LOADING, *_LIBRARIES]
     try:
@@ -224,5 +195,5 @@ def _optional(_chosen: Settings) -> Iterator[Finding]:
 
 
 _CHECKS: Final[tuple[Callable[[Settings], Iterator[Finding]], ...]] = (
-    _settings, _data_folder, _database, _storage, _broker, _vendors, _decoders, _optional,
+    _settings, _data_folder, _database, _storage, _broker, vendors_and_clock, _decoders, _optional,
 )  # fmt: skip

@@ -65,7 +65,7 @@ class Shop:
 def shop(make_door: Callable[..., Door]) -> Iterator[Shop]:
     fake = FakeBland()
     with fake.running():
-        door = make_door(bland_api_key=KEY, bland_base_url=fake.url, vendor_time_scale=0.005)
+        door = make_door(bland_api_key=KEY, bland_base_url=fake.url, vendor_time_scale=0.01)
         bell = Doorbell("redis+socket:///nobody/listens.sock")
         bench = Bench.open(door.services, frozenset(Queue), bell)
         yield Shop(door, bench, fake)

@@ -17,7 +17,7 @@ class VendorCase:
     """One engine of one vendor.
 
     Attributes:
-        time_scale: Makes the engine's call timeout about half a second.
+        time_scale: Makes the engine's call timeout about a second.
         file_s: Length of the prepared file that is sent.
         can_delete: A twin can be deleted there.
         tune: Sets the fake up before the service starts.
@@ -55,8 +55,8 @@ class VendorCase:
 
 # One engine of each way of creating a voice meets every misbehaviour; the others share its code and meet the few.
 CASES = [
-    VendorCase("bland", "btts_v3", FakeBland, BLAND_KEY, time_scale=0.005),
+    VendorCase("bland", "btts_v3", FakeBland, BLAND_KEY, time_scale=0.01),
 ]
 FURTHER_CASES = [
-    VendorCase("bland", "btts_v2", FakeBland, BLAND_KEY, time_scale=0.005),
+    VendorCase("bland", "btts_v2", FakeBland, BLAND_KEY, time_scale=0.01),
 ]

