@@ -4,6 +4,9 @@ uvicorn with httptools keeps every header it is sent, for as long as they come, 
 its timer for idle connections as soon as half a request has come (uvicorn 0.54, 2026-11-20). The same bound holds for
 what chunked bodies may carry beside their bytes: extensions and trailers. And it ends a connection on bytes that are no
 HTTP even while it owes the requests before them their answers; here those are given first.
+
+Two more things that uvicorn leaves to chance: a request that offers another protocol (`Upgrade: h2c`) is read as if it
+did not, its body included (RFC 9110, 7.8), and who has ended only its own side of the connection still gets its answer.
 """
 
 import re
@@ -11,18 +14,19 @@ import sys
 from asyncio import TimerHandle
 from typing import Any, ClassVar, Final
 
-from httptools import HttpParserInvalidMethodError
+from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.envelope import refusal_body
 from api.requests import new_request_id
 from shared import log
-from shared.errors import HeadersTooLarge, MethodUnknown, RequestError
+from shared.errors import HeadersTooLarge, MalformedBody, MethodUnknown, RequestError, UploadTimeout
 from shared.settings import MIB
 
 KIB: Final = 1024
 _REQUEST_LINE: Final = re.compile(rb"(?P<method>[!#$%&'*+.^_`|~0-9A-Za-z-]+) [!-~]+ HTTP/1\.[01]\r?\n")  # RFC 9112
+_INTERIM: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _logger = log.get(__name__)
 
 
@@ -33,6 +37,8 @@ class BoundedProtocol(HttpToolsProtocol):
     max_head_s: ClassVar[float] = 30.0
     drain_bytes: ClassVar[int] = 64 * MIB  # after a refusal, so that who writes before it reads sees no reset
     drain_s: ClassVar[float] = 2.0
+    probe_s: ClassVar[float] = 1.0  # between two looks whether who has ended its side still listens
+    unprobed_s: ClassVar[float] = 10.0  # for HTTP/1.0, which cannot be looked after
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -41,6 +47,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_timer: TimerHandle | None = None
         self._piece = b""  # what the parser has in hand
         self._is_refused = False
+        self._is_in_head = False  # a first byte of a request has come, and not all of its head
+        self._has_peer_ended = False
         self._parting: RequestError | None = None  # what is to be said once the requests before it are answered
         self._dropped_bytes = 0
 
@@ -65,21 +73,91 @@ class BoundedProtocol(HttpToolsProtocol):
             data = data[len(piece) :]
             self._silent_bytes += len(piece)
             self._piece = piece
-            super().data_received(piece)
+            self._parse(piece)
             self._piece = b""
             if self._silent_bytes >= self.max_head_bytes and not self._is_refused:
                 self._refuse(self._too_large())
         if self._awaits_head and self._silent_bytes:
             self._start_timer()
 
+    def _parse(self, data: bytes) -> None:
+        """Give the bytes to the parser, and to another one what it takes for a protocol that was agreed on.
+
+        httptools ends a request that offers an upgrade with its head, and takes its body for the next request (0.9,
+        2026-11-25). No upgrade is ever agreed on here, so its head is read again without the offer.
+        """
+        self._unset_keepalive_if_required()
+        try:
+            while data:
+                try:
+                    self.parser.feed_data(data)
+                    return
+                except HttpParserUpgrade as offer:
+                    data = data[offer.args[0] :]
+                head = self._head_without_offer()
+                if head is None:
+                    self._refuse(MethodUnknown("This is no proxy; no address knows the method CONNECT."))
+                    return
+                # A new one, because after `Connection: close` the old one reads no more.
+                self.parser = HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+                self.parser.feed_data(head)
+        except HttpParserError:
+            self.send_400_response("")
+
+    def _head_without_offer(self) -> bytes | None:
+        """Return the head that the parser stopped at as it would be without `Upgrade`; None for a CONNECT."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            return None
+        line = b"%s %s HTTP/%s" % (method, self.url, self.parser.get_http_version().encode())
+        headers = [b"%s: %s" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([line, *headers, b"", b""])
+
+    @override
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """Tell whether the connection is kept: it is while an answer is owed, for who sends no more may still read.
+
+        A body that is not whole is refused at once, which ends the upload or the check that it was for. Who is gone
+        altogether cannot be told from who listens until something is sent; so every `probe_s` an interim answer is
+        (RFC 9110, 15.2), and the second one fails if nobody is there.
+        """
+        self._has_peer_ended = True
+        if self._is_refused:
+            return self._parting is not None
+        if self._is_in_head:
+            self._refuse(RequestError("The connection was ended in the middle of the request's head."))
+        elif not self._awaits_head:
+            self._refuse(MalformedBody("The connection was ended before the end of the body. Send the request again."))
+        elif not self._is_answering():
+            return None
+        if self._is_answering():
+            self.cycle.keep_alive = False
+            self._look_after_peer(0.0)
+        return True
+
+    def _look_after_peer(self, waited_s: float) -> None:
+        if self.transport.is_closing() or not self._is_answering():
+            return
+        if self.cycle.scope["http_version"] == "1.0":
+            if waited_s >= self.unprobed_s:
+                self.transport.close()
+                return
+        elif waited_s and not self.pipeline and not self.cycle.response_started:
+            self.transport.write(_INTERIM)
+        self.loop.call_later(self.probe_s, self._look_after_peer, waited_s + self.probe_s)
+
     @override
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._is_in_head = True
         self._start_timer()
 
     @override
     def on_headers_complete(self) -> None:
-        self._awaits_head = False
+        if self.parser.should_upgrade():
+            return  # it comes again without that, see _parse
+        self._awaits_head = self._is_in_head = False
         self._silent_bytes = 0
         self._stop_timer()
         super().on_headers_complete()
@@ -91,6 +169,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @override
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         self._awaits_head = True
         self._silent_bytes = 0
         self._piece = b""  # it began with a request that is whole; what follows is not told apart any further
@@ -115,10 +195,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_timer = None
 
     def _give_up(self) -> None:
-        """Close without a word: who sends no request for so long does not read either."""
+        """Refuse a head that takes too long; close without a word where none was begun: nobody asked anything."""
         self._head_timer = None
         if self._is_answering():
             self._start_timer()  # the half request is the next one's
+        elif self._is_in_head:
+            self._refuse(UploadTimeout(f"The request's head was not whole after {self.max_head_s:g} s; send it again."))
         else:
             self.transport.close()
 
@@ -163,6 +245,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def _part(self, error: RequestError) -> None:
         self._parting = None
         self.transport.write(_answer(error))
+        if self._has_peer_ended:
+            self.transport.close()
+            return
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(self.drain_s, self.transport.close)

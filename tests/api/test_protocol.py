@@ -1,43 +1,17 @@
 """The bounds on a request's head, at the socket: how long it is, how long it takes, and what is no request at all."""
 
-import asyncio
 import json
 import re
-import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
 from api.protocol import BoundedProtocol
+from tests.api.wire import GET, HEAD, POST, Echo, dialled, envelope, flood, read_all
 from tests.processes import until
 from tests.servers import serving
-
-HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
-GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
-
-
-class Echo:
-    """An application that answers with the number of bytes that came; notes who left before the end."""
-
-    def __init__(self) -> None:
-        self.left = 0
-        self.takes_s = 0.0
-        self.app = Starlette(routes=[Route("/", self.answer, methods=["GET", "POST"])])
-
-    async def answer(self, request: Request) -> Response:
-        try:
-            await asyncio.sleep(self.takes_s)
-            return PlainTextResponse(str(len(await request.body())))
-        except ClientDisconnect:
-            self.left += 1
-            return Response(status_code=499)
 
 
 @pytest.fixture
@@ -49,42 +23,6 @@ def echo() -> Echo:
 def port(echo: Echo) -> Iterator[int]:
     with serving(echo.app) as found:
         yield found
-
-
-@contextmanager
-def dialled(port: int) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        yield connection
-
-
-def read_all(connection: socket.socket) -> bytes:
-    found = b""
-    while True:
-        try:
-            data = connection.recv(65_536)
-        except ConnectionResetError:
-            return found
-        if not data:
-            return found
-        found += data
-
-
-def flood(connection: socket.socket, piece: bytes, most_bytes: int) -> int:
-    """Send the piece again and again until the other side has had enough; return how much went out."""
-    sent_bytes = 0
-    try:
-        while sent_bytes < most_bytes:
-            connection.sendall(piece)
-            sent_bytes += len(piece)
-    except OSError:
-        pass
-    return sent_bytes
-
-
-def envelope(answer: bytes) -> dict[str, object]:
-    found: dict[str, object] = json.loads(answer.partition(b"\r\n\r\n")[2])
-    assert set(found) == {"error", "code", "message", "version", "timestamp", "requestId", "details"}
-    return found
 
 
 @pytest.mark.parametrize(
@@ -150,9 +88,6 @@ def test_a_broken_body_is_told_so_and_its_reader_is_let_go(port: int, echo: Echo
         connection.sendall(b"nonsense\r\n")
         assert envelope(read_all(connection))["code"] == "INVALID_REQUEST"
     assert until(lambda: echo.left == 1)
-
-
-POST = HEAD + b"Content-Length: 5\r\n\r\nhello"
 
 
 @pytest.mark.parametrize("takes_s", [0.0, 0.1], ids=["at once", "slowly"])
