@@ -119,9 +119,12 @@ class Stack:
             assert time.monotonic() < deadline_s, f"still {json.dumps(clone)}\n{self.log()}"
             time.sleep(0.05)
 
+    def sandbox(self) -> Sandbox:
+        return Sandbox(open_storage(self.settings), 0)
+
     def ledger(self) -> tuple[str, ...]:
         """Return every voice at the sandbox vendor."""
-        return Sandbox(open_storage(self.settings), 0).ledger()
+        return self.sandbox().ledger()
 
     def log(self) -> str:
         lines = (self.folder / "log").read_text(errors="replace").splitlines()

@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.vendors.protocol import CloneOrder
 from tests.e2e.recordings import silence_wav
+from tests.processes import until
 from tests.schemas import faults
 from tests.stack import CLEAN_SPEECH, Stack, running_stack
 
@@ -72,10 +74,25 @@ def test_every_answer_is_what_the_document_shows(stack: Stack) -> None:
     assert stack.wait_for(failed, "failed")["errorCode"]
     for path in (CLONE, f"{CLONE}/events", "/voice-clones"):
         witness.ask("GET", path, {"voice_id": failed})
+    _change_the_voice(stack, witness, ids)
     witness.ask("DELETE", CLONE, ids)
+    assert until(lambda: witness.ask("GET", f"{CLONE}/erasure", ids)["isComplete"], within_s=60)
     operations = {(method, path) for path, item in witness.document["paths"].items() for method in item}
     # The sound itself is no JSON; tests/api/test_download.py holds it to its bytes.
     assert operations - witness.seen == {("get", f"/api/v2{SAMPLE}/audio"), ("get", f"/api/v2{SENT}/audio")}
+
+
+def _change_the_voice(stack: Stack, witness: Witness, ids: dict[str, str]) -> None:
+    more = [("files", ("more.flac", CLEAN_SPEECH.read_bytes()))]
+    witness.ask("POST", f"{CLONE}/samples", ids, files=more)
+    assert until(lambda: stack.get(ids["voice_id"])["job"]["outcome"] == "done", within_s=60)
+    held = witness.ask("GET", f"{CLONE}/samples", ids)["vendorSamples"]
+    assert len(held) == 2
+    witness.ask("DELETE", SAMPLE, {**ids, "sample_id": held[0]["sampleId"]})
+    assert until(lambda: stack.get(ids["voice_id"])["job"]["outcome"] == "done", within_s=60)
+    voice_id = stack.sandbox().submit("default", CloneOrder("vc", "Old", None, None, None, {}, {}), [], "old").voice_id
+    adopted = witness.ask("POST", "/voice-clones/adopt", {}, json={"vendor": "sandbox", "voiceId": voice_id, "odd": 1})
+    assert (adopted["adopted"], adopted["ignoredFields"]) == (True, ["odd"])
 
 
 def test_the_witness_sees_what_is_missing_undeclared_or_wrong(stack: Stack) -> None:

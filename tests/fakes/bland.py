@@ -52,6 +52,8 @@ class FakeBland(FakeVendor):
         self.errors_in_200 = False
         self.numbers_for_ids = False
         self.wraps_list = False
+        self.hang_at_rename = False
+        self.renames = 0
         self.route("POST", "/v1/voices/clone", self._clone, creates=True)
         self.route("POST", "/v1/voices/samples", self._add_samples, creates=True)
         self.route("POST", "/v1/voices/check_name_availability", self._check_name)
@@ -129,6 +131,9 @@ class FakeBland(FakeVendor):
         return Reply(200, {"data": {"status": "success"}, "errors": None})
 
     def _rename(self, call: Call) -> Reply:
+        self.renames += 1
+        if self.hang_at_rename:
+            raise TimeoutError("the connection is cut")
         voice, name = self._voice(call), call.json()["name"]
         if voice is None:
             return Reply(404, _errors("NOT_FOUND", "Voice not found"))

@@ -7,6 +7,7 @@ acts of misbehaviour, and counts. `listing_lag_s` hides what was just made from 
 import json
 import re
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -92,8 +93,7 @@ class FakeVendor:
         class Bound(_Handler):
             fake = vendor
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Bound)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", port), Bound)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def stop(self) -> None:
@@ -108,6 +108,15 @@ class FakeVendor:
             yield self
         finally:
             self.stop()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that were killed in the middle; anything else is a fault of the fake."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):
