@@ -33,6 +33,7 @@ class Speaker:
 
 LOW = Speaker(105.0, 1.0)
 HIGH = Speaker(215.0, 1.2)
+CHILD = Speaker(310.0, 1.45)
 
 
 @cache

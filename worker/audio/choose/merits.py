@@ -11,16 +11,17 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from worker.audio.measure.snr import local_snr_db
+from worker.audio.measure.snr import LOCAL_S, local_snr_db
 from worker.audio.tracks import SPEECH_PROBABILITY, WINDOW_S, Span, Tracks
 
 SNR_POINTS: Final = 3.0
 BEST_SNR_DB: Final = 35.0  # more is not heard
 SNR_QUANTILE: Final = 0.2  # a stretch is as good as its worse parts
+INSIDE_S: Final = LOCAL_S / 2 - 0.7  # from the ends of a stretch
 SPEECH_POINTS: Final = 1.5
 ENOUGH_SPEECH: Final = 0.9
-MOST_FLAT_TOPS_POINTS: Final = 2.0
-FLAT_TOPS_PER_POINT: Final = 5.0  # clipped samples a second; clean recordings have none
+CLIPPED_POINTS: Final = 1.0  # for any clipped second; clean recordings have none ...
+CLIPPED_SHARE_POINTS: Final = 4.0  # ... and this much more for nothing but such
 NOISE_POINTS: Final = 3.0  # for the share of windows that are loud and no speech
 LOUD_DB: Final = 15.0  # at most so far under the voice
 NO_SPEECH_PROBABILITY: Final = 0.2
@@ -108,7 +109,7 @@ class Grounds:
         self._foreign = _sums(_marked(foreign, tracks.windows))
         self._snr_db = np.clip(local_snr_db(tracks), 0.0, BEST_SNR_DB)
         tops = np.zeros(self._snr_db.size) if flat_tops_per_s is None else flat_tops_per_s[: self._snr_db.size]
-        self._flat_tops = _sums(np.pad(tops, (0, self._snr_db.size - tops.size)))
+        self._clipped = _sums(np.pad(tops > 0, (0, self._snr_db.size - tops.size)))
 
     def judge(self, candidates: Candidates, best_s: float) -> Numbers:
         """Return the points of each candidate for each of the fields of Merits, shape (n, fields)."""
@@ -123,12 +124,12 @@ class Grounds:
         level_db = (self._levels_db[past] - self._levels_db[first]) / np.maximum(spoken, 1)
         foreign_s = (self._foreign[past] - self._foreign[first]) * WINDOW_S
         is_foreign = foreign_s > FOREIGN_S
-        snr_db, flat_tops = self._by_second(candidates)
+        snr_db, clipped = self._by_second(candidates)
         points = (
             SNR_POINTS * snr_db / BEST_SNR_DB,
             SPEECH_POINTS * np.minimum(spoken / windows, ENOUGH_SPEECH),
             LIKELY_POINTS * likely,
-            -np.minimum(flat_tops / FLAT_TOPS_PER_POINT, MOST_FLAT_TOPS_POINTS),
+            -(CLIPPED_POINTS * (clipped > 0) + CLIPPED_SHARE_POINTS * clipped),
             -NOISE_POINTS * (self._loud[past] - self._loud[first]) / windows,
             -PAUSE_POINTS_PER_S * np.maximum(candidates.pauses_s - LONG_PAUSE_S, 0.0),
             -LENGTH_POINTS * np.abs(lengths_s - best_s) / best_s,
@@ -139,10 +140,15 @@ class Grounds:
         return np.stack(points, axis=1)
 
     def _by_second(self, candidates: Candidates) -> tuple[Numbers, Numbers]:
-        """Return the low quantile of the SNR and the mean of clipped samples a second of each candidate."""
+        """Return the low quantile of the SNR and the share of clipped seconds of each candidate."""
         last = self._snr_db.size
-        first = np.clip(np.rint(candidates.starts_s).astype(np.int64), 0, last - 1)
-        past = np.clip(np.rint(candidates.ends_s).astype(np.int64), first + 1, last)
+        # What is known of a second is known of the 4 s around it: those that lie inside count, for what is beside a
+        # good stretch does not make it worse.
+        first = np.ceil(candidates.starts_s + INSIDE_S).astype(np.int64)
+        past = np.floor(candidates.ends_s - INSIDE_S).astype(np.int64)
+        middle = ((candidates.starts_s + candidates.ends_s) / 2).astype(np.int64)
+        first = np.clip(np.minimum(first, middle), 0, last - 1)
+        past = np.clip(np.maximum(past, middle + 1), first + 1, last)
         begin, end = int(first.min()), int(past.max())
         snr_db = np.zeros(first.size)
         for length in np.unique(past - first):
@@ -152,8 +158,8 @@ class Grounds:
             snr_db[rows] = np.partition(every, rank, axis=1)[:, rank][first[rows] - begin]
         whole_first = np.floor(candidates.starts_s).astype(np.int64).clip(0, last - 1)
         whole_past = np.ceil(candidates.ends_s).astype(np.int64).clip(whole_first + 1, last)
-        tops = (self._flat_tops[whole_past] - self._flat_tops[whole_first]) / (whole_past - whole_first)
-        return snr_db, tops
+        clipped = (self._clipped[whole_past] - self._clipped[whole_first]) / (whole_past - whole_first)
+        return snr_db, clipped
 
 
 def _sums(values: npt.NDArray[np.generic]) -> Numbers:

@@ -1,8 +1,9 @@
 """How far the voice stands above the noise, in a whole recording and at every moment of it.
 
-Where somebody pauses, the noise is heard alone and the two are compared. Where nobody does, the quiet moments between
-syllables have to do. Steady noise is also found underneath the voice, band by band, as what each band never goes below.
-It must not decide what is to be done about noise.
+Where somebody pauses, the noise is heard alone and the two are compared: noise that comes and goes by what comes in
+the pauses, too. Where nobody pauses, the quiet moments between syllables have to do. Steady noise is also found
+underneath the voice, band by band, as what each band never goes below. The highest of these noises counts, for none of
+them can hear noise that is not there. It must not decide what is to be done about noise.
 """
 
 from dataclasses import dataclass
@@ -30,6 +31,10 @@ EDGE_WINDOWS: Final = 2  # beside speech lie its onsets and tails
 MIN_PAUSES: Final = 8  # windows, 0.25 s
 SURE_PAUSE: Final = 0.1  # less likely to be speech than this: the model doubts breaths and mumbled words (2026-11)
 LOUDEST_PAUSES: Final = 0.03  # of the windows in pauses: clicks, breaths
+# Noise that comes and goes is the mean of all pauses and not their quieter part. One cough must not be taken for it, so
+# the loudest fifth of the pauses, which lies together in time, is left out, and there has to be a second of them.
+MANY_PAUSES: Final = 31
+PAUSE_PARTS: Final = 5
 SILENT_DB: Final = NOTHING_DB + 1.0
 
 # Speech without a pause is that far apart more than it stands above its noise, in windows of 32 ms: measured on 770
@@ -45,8 +50,8 @@ SPEECH_DEPTH_DB: Final = 25.0
 # figures are low the bands are believed, which hear it underneath. Alone they are not: in clean speech without pauses
 # they read as low as 8 dB, when the percentiles read 26 or more (2026-11).
 DOUBTFUL_DB: Final = 22.0
-NOISY_DB: Final = 16.0
-MOST_ABOVE_DB: Final = 2.5
+NOISY_DB: Final = 14.0
+MOST_ABOVE_DB: Final = 1.0
 LOCAL_S: Final = 4.0
 MIN_HOPS: Final = 16
 PIECE_S: Final = 60
@@ -109,15 +114,20 @@ def _by_level(tracks: Tracks) -> tuple[float | None, Method | None]:
     pauses = ~_wider(tracks.spoken) & sounding
     pauses[:FIRST_WINDOWS] = False
     sure = pauses & (tracks.speech < SURE_PAUSE)
-    if sure.sum() >= MIN_PAUSES:
-        pauses = sure
-    if pauses.sum() >= MIN_PAUSES:
-        quiet = np.sort(tracks.levels_db[pauses])
+    quiet = np.sort(tracks.levels_db[sure if sure.sum() >= MIN_PAUSES else pauses])
+    if quiet.size >= MIN_PAUSES:
         quiet = quiet[: quiet.size - int(np.ceil(LOUDEST_PAUSES * quiet.size))]
-        speech_power, noise_power = _mean_power(speech), _mean_power(quiet)
-        return float(_ratio_db(np.float64(speech_power), np.float64(noise_power))), "pauses"
+        noise_power = max(_mean_power(quiet), _coming_and_going(tracks.levels_db[pauses]))
+        return float(_ratio_db(np.float64(_mean_power(speech)), np.float64(noise_power))), "pauses"
     floor_db, loud_db = np.percentile(tracks.levels_db[sounding], PERCENTILES)
     return float(np.clip(loud_db - floor_db - PERCENTILE_BIAS_DB, *RANGE_DB)), "percentile"
+
+
+def _coming_and_going(pauses_db: Track) -> float:
+    """Return the mean power of all pauses, in their order, but for the loudest part of them; 0 for too few."""
+    if pauses_db.size < MANY_PAUSES:
+        return 0.0
+    return float(np.mean(sorted(_mean_power(part) for part in np.array_split(pauses_db, PAUSE_PARTS))[:-1]))
 
 
 def _wider(spoken: Flags) -> Flags:

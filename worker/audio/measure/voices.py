@@ -1,9 +1,10 @@
 """Whether a recording holds one voice or several, and whether a treatment kept the voice it was given.
 
-While a recording passes, a few stretches of 1.6 s that are almost all speech are kept, spread evenly over it; at its
-end they become voiceprints, and those are split in two as well as can be. Halves of one voice are alike, halves of
-two are not. Windows of the smaller half can be avoided when stretches are chosen. Nothing here knows or says who
-speaks, and voices that only ever speak at the same time are not told apart.
+While a recording passes, a few stretches of 1.6 s that are mostly speech are kept, spread evenly over it; at its end
+half of them become voiceprints, and those are split in two as well as can be. Halves of one voice are alike, halves of
+two are not. Where they are not clearly alike the other half is heard, too, so that it is known better where another
+voice begins and ends and can be avoided when stretches are chosen. Nothing here knows or says who speaks, and voices
+that only ever speak at the same time are not told apart.
 """
 
 from dataclasses import dataclass
@@ -18,13 +19,22 @@ from worker.audio.tracks import WINDOW_S as HEARD_S
 from worker.audio.tracks import Span
 
 MOST_WINDOWS: Final = 24
-LEAST_WINDOWS: Final = 4
+LEAST_WINDOWS: Final = 7
+LEAST_CLEAR: Final = 4
 # Measured 2026-11 on 70 speakers, where it was chosen: of 271 recordings of one voice (also with noise at 20 and 10 dB,
 # as telephone and as MP3, and takes joined) 1.5 % fall under it, of 73 with two or more 82 % do; echo costs more.
 ONE_VOICE_CONSISTENCY: Final = 0.77
-CLEAR_DB: Final = 16.0  # with it, 96 instead of 83 % of 60 s mixtures got a stretch of the main voice alone (2026-11)
-JOIN_S, WIDEN_S = 4.0, 1.2  # windows of the other voice that lie this close are one stretch of it
-LEAST_SPEECH: Final = 0.8  # mean probability of a window; d-vectors of pauses are those of another "voice"
+# In noise one voice sounds like two, most of all where the noise begins and ends: a window is clear when all seconds
+# around it are. Where too few are, the halves have to be less alike than that by so much (2026-11).
+CLEAR_DB: Final = 16.0
+UNCLEAR_ALLOWANCE: Final = 0.07
+SURE_CONSISTENCY: Final = (
+    0.80  # from here on the first half of the windows decides alone: 5 of 6 recordings of one voice
+)
+THIRD_VOICE_CONSISTENCY: Final = 0.70  # of the main voice's windows, below which they are split again
+MOST_VOICES: Final = 4
+REACH_S: Final = 6.0  # the other voice goes on until the main one is heard, but no further than this
+LEAST_SPEECH: Final = 0.7  # mean probability of a window; d-vectors of pauses are those of another "voice"
 
 # One odd window is a cough or a laugh; so are two of many. Eight foreign seconds in a minute are three windows or more.
 _LEAST_HALF: Final = 2
@@ -73,7 +83,7 @@ class VoiceMeter:
         self._rest = np.zeros(0, np.float32)
         self._rest_speech = np.zeros(0, np.float32)
         self._heard = 0  # where the rest begins, counted in windows of 32 ms
-        self._stride = _HEARD_PER_WINDOW  # kept windows begin at least this far apart
+        self._stride = _HEARD_PER_WINDOW // 2  # kept windows begin at least this far apart
         self._starts: list[int] = []
         self._kept: list[Samples] = []
         self._voices: Voices | None = None
@@ -103,19 +113,25 @@ class VoiceMeter:
         """Return the finding; nothing can be added to it afterwards. Embeds at the first call only.
 
         `clearness_db` is how far the voice stands above the noise in every second, shape (seconds,): where enough of
-        the recording is clear, only that is judged, for in noise one voice sounds like two.
+        the recording is clear, only that is split, for in noise one voice sounds like two.
         """
         if self._voices is None:
-            chosen = _evenly(len(self._kept), self._most_windows)
-            windows = [self._kept[index] for index in chosen]
-            starts_s = np.round(np.array([self._starts[index] for index in chosen], np.float64) * HEARD_S, 3)
-            if clearness_db is not None and len(windows):
-                clear = _clear(starts_s, clearness_db)
-                starts_s, windows = starts_s[clear], [windows[index] for index in np.flatnonzero(clear)]
-            embeddings = embed(np.stack(windows) if windows else np.zeros((0, WINDOW_FRAMES), np.float32))
-            self._voices = judge(starts_s, embeddings)
+            every = np.round(np.array(self._starts, np.float64) * HEARD_S, 3)
+            first = _evenly(len(self._kept), self._most_windows)
+            embeddings = self._embedded(first)
+            self._voices = judge(every[first], embeddings, clearness_db)
+            consistency = self._voices.consistency
+            if consistency is not None and consistency < SURE_CONSISTENCY and len(first) < len(every):
+                whole = np.zeros((len(every), embeddings.shape[1]), np.float32)
+                others = sorted(set(range(len(every))) - set(first))
+                whole[first], whole[others] = embeddings, self._embedded(others)
+                self._voices = judge(every, whole, clearness_db)
             self._kept = []
         return self._voices
+
+    def _embedded(self, chosen: list[int]) -> Embeddings:
+        windows = [self._kept[index] for index in chosen]
+        return embed(np.stack(windows) if windows else np.zeros((0, WINDOW_FRAMES), np.float32))
 
     def _keep(self, start: int, samples: Samples) -> None:
         first = start * HEARD_FRAMES
@@ -135,17 +151,41 @@ class VoiceMeter:
         self._kept = [self._kept[index] for index in chosen]
 
 
-def judge(starts_s: npt.NDArray[np.float64], embeddings: Embeddings) -> Voices:
+def judge(
+    starts_s: npt.NDArray[np.float64],
+    embeddings: Embeddings,
+    clearness_db: npt.NDArray[np.floating] | None = None,
+) -> Voices:
     """Return what windows with these beginnings and voiceprints say of the voices."""
     if not len(embeddings):
         return Voices(starts_s, embeddings, None, None, ())
     if len(embeddings) < LEAST_WINDOWS:
         return Voices(starts_s, embeddings, None, _direction(embeddings), ())
-    is_main = split(embeddings)
-    consistency = similarity(embeddings[is_main], embeddings[~is_main])
+    clear = _clear(starts_s, clearness_db)
+    allowance = 0.0 if clear is not None else UNCLEAR_ALLOWANCE
+    clear = np.ones(len(embeddings), np.bool_) if clear is None else clear
+    halves = split(embeddings[clear])
+    consistency = similarity(embeddings[clear][halves], embeddings[clear][~halves]) + allowance
     if consistency >= ONE_VOICE_CONSISTENCY:
-        return Voices(starts_s, embeddings, consistency, _direction(embeddings), ())
-    return Voices(starts_s, embeddings, consistency, _direction(embeddings[is_main]), _around(starts_s[~is_main]))
+        return Voices(starts_s, embeddings, min(consistency, 1.0), _direction(embeddings[clear]), ())
+    is_main = _main(embeddings, np.ones(len(embeddings), np.bool_), clear, halves)
+    for _ in range(MOST_VOICES - 2):
+        of_main = clear & is_main
+        if of_main.sum() < 2 * LEAST_CLEAR:
+            break
+        halves = split(embeddings[of_main])
+        if similarity(embeddings[of_main][halves], embeddings[of_main][~halves]) >= THIRD_VOICE_CONSISTENCY:
+            break
+        is_main = _main(embeddings, is_main, of_main, halves)
+    heard = is_main & clear if (is_main & clear).any() else is_main
+    return Voices(starts_s, embeddings, consistency, _direction(embeddings[heard]), _foreign(starts_s, is_main))
+
+
+def _main(embeddings: Embeddings, among: Flags, chosen: Flags, halves: Flags) -> Flags:
+    """Return which windows `among` all are more like the half of the `chosen` ones that most of them are more like."""
+    one, other = _direction(embeddings[chosen][halves]), _direction(embeddings[chosen][~halves])
+    nearer = embeddings @ one >= embeddings @ other
+    return among & nearer if 2 * (among & nearer).sum() >= among.sum() else among & ~nearer
 
 
 def split(embeddings: Embeddings) -> Flags:
@@ -180,21 +220,34 @@ def voice_kept(before: Samples, after: Samples) -> float:
     return similarity(embed(before), embed(after))
 
 
-def _clear(starts_s: npt.NDArray[np.float64], clearness_db: npt.NDArray[np.floating]) -> Flags:
-    """Return which windows are clear enough to be judged; all of them where too few are."""
-    seconds = np.clip((starts_s + WINDOW_S / 2).astype(np.int64), 0, clearness_db.size - 1)
-    clear = clearness_db[seconds] >= CLEAR_DB
-    return clear if clear.sum() >= LEAST_WINDOWS else np.ones(starts_s.size, np.bool_)
+def _clear(starts_s: npt.NDArray[np.float64], clearness_db: npt.NDArray[np.floating] | None) -> Flags | None:
+    """Return which windows are clear enough to be split; None where too few are, or where nothing is known of it."""
+    if clearness_db is None:
+        return np.ones(starts_s.size, np.bool_)
+    middles = (starts_s + WINDOW_S / 2).astype(np.int64)
+    around = [np.clip(middles + by, 0, clearness_db.size - 1) for by in (-1, 0, 1)]
+    every_second: Flags = np.stack([clearness_db[each] for each in around]).min(axis=0) >= CLEAR_DB
+    if every_second.sum() >= LEAST_CLEAR:
+        return every_second
+    middle: Flags = clearness_db[around[1]] >= CLEAR_DB
+    return middle if middle.sum() >= LEAST_CLEAR else None
 
 
-def _around(starts_s: npt.NDArray[np.float64]) -> tuple[Span, ...]:
-    """Return the windows that begin there as stretches: near ones joined, and widened, for a voice goes on between."""
+def _foreign(starts_s: npt.NDArray[np.float64], is_main: Flags) -> tuple[Span, ...]:
+    """Return the stretches around other windows than the main voice's, up to where that is heard, joined."""
     spans: list[Span] = []
-    for start_s in starts_s.tolist():
-        if spans and start_s - spans[-1].end_s <= JOIN_S + 2 * WIDEN_S:
-            spans[-1] = Span(spans[-1].start_s, start_s + WINDOW_S + WIDEN_S)
+    mains_s = starts_s[is_main]
+    for start_s in starts_s[~is_main].tolist():
+        at = int(np.searchsorted(mains_s, start_s))
+        before_s = float(mains_s[at - 1]) + WINDOW_S if at else 0.0
+        after_s = float(mains_s[at]) if at < mains_s.size else np.inf
+        # Windows overlap: at least the middle of this one is the other voice.
+        begin_s = min(max(start_s - REACH_S, before_s, 0.0), start_s + WINDOW_S / 4)
+        end_s = max(min(start_s + WINDOW_S + REACH_S, after_s), start_s + 3 * WINDOW_S / 4)
+        if spans and begin_s <= spans[-1].end_s:
+            spans[-1] = Span(spans[-1].start_s, max(spans[-1].end_s, end_s))
         else:
-            spans.append(Span(max(start_s - WIDEN_S, 0.0), start_s + WINDOW_S + WIDEN_S))
+            spans.append(Span(begin_s, end_s))
     return tuple(spans)
 
 

@@ -85,6 +85,24 @@ def test_speech_without_pauses_is_judged_by_percentiles() -> None:
     assert found.snr_db == pytest.approx(15.0, abs=5.0)
 
 
+def test_noise_that_comes_and_goes_counts_by_what_comes() -> None:
+    mixture = _voice()
+    noise = _white(mixture.size)
+    # A tenth of a second of every three: the quieter part of the pauses says nothing of it.
+    there = np.arange(mixture.size) // (RATE_HZ // 10) % 3 == 2
+    gain = np.sqrt(_power_of_speech(mixture) / (_power_above_80_hz(noise) / 3) / 10)
+    found = estimate_snr(survey((mixture + np.float32(gain) * noise * there).astype(np.float32), RATE_HZ)).snr_db
+    assert found == pytest.approx(10.0, abs=3.0)
+
+
+def test_one_cough_is_no_noise() -> None:
+    sound = _voice()
+    quiet = estimate_snr(survey(sound, RATE_HZ)).snr_db
+    sound[2 * RATE_HZ + 5_000 : 2 * RATE_HZ + 8_000] += white_noise(3_000 / RATE_HZ, RATE_HZ, rms=0.2)[0]
+    assert quiet is not None
+    assert estimate_snr(survey(sound, RATE_HZ)).snr_db == pytest.approx(quiet, abs=8.0)
+
+
 def test_pauses_are_named_where_they_were_used() -> None:
     assert estimate_snr(survey(_mixed(15.0, "white"), RATE_HZ)).method == "pauses"
 
