@@ -1,17 +1,19 @@
-"""Sweeping: what an upload or a stage that died left in storage, and keys whose day is over.
+"""Sweeping: what an upload or a stage that died left in storage, and rows whose time is over.
 
 Storage is swept by dated prefix, never a whole bucket.
 """
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select, union_all
+from sqlalchemy import delete, select, union_all
 
 from shared import idempotency, log
-from shared.db.models import PreparedFile, Sample
+from shared.db.models import PreparedFile, Sample, VendorCall
+from shared.db.moment import db_now
 from shared.services import Services
 
 GRACE = timedelta(hours=6)  # no upload is waited for this long, and no stage runs this long
+CALLS_KEPT = timedelta(days=30)
 _DAYS_BACK = 3
 _logger = log.get(__name__)
 
@@ -23,6 +25,7 @@ def sweep(services: Services, *, now: datetime | None = None) -> int:
     """
     today = now or datetime.now(UTC)
     sweep_idempotency_keys(services)
+    sweep_vendor_calls(services)
     services.storage.sweep_unfinished(GRACE.total_seconds())
     swept = 0
     for days in range(_DAYS_BACK + 1):
@@ -36,6 +39,12 @@ def sweep_idempotency_keys(services: Services) -> int:
     """Forget the idempotency keys that have been kept for their day; return how many. Raises: DatabaseUnavailable."""
     with services.database.write() as session:
         return idempotency.forget_expired(session)
+
+
+def sweep_vendor_calls(services: Services) -> None:
+    """Forget what was said to vendors when nobody argues about it any more. Raises: DatabaseUnavailable."""
+    with services.database.write() as session:
+        session.execute(delete(VendorCall).where(VendorCall.at < db_now(-CALLS_KEPT.total_seconds())))
 
 
 def _sweep_day(services: Services, day: datetime, *, older_than: datetime) -> int:

@@ -2,9 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import select
+
+from shared.db.models import VendorCall
+from shared.db.moment import db_now
 from shared.storage.protocol import put
 from tests.worker.conftest import Workshop
-from worker.sweep import GRACE, sweep
+from worker.sweep import GRACE, sweep, sweep_vendor_calls
 
 LATER = GRACE + timedelta(minutes=1)
 
@@ -51,3 +55,17 @@ def test_an_upload_that_was_never_finished_is_aborted(workshop: Workshop) -> Non
     assert storage.sweep_unfinished(-1) == 1
     assert keys(workshop) == set()
     writer.abort()
+
+
+def test_what_was_said_to_vendors_is_forgotten_after_a_month(workshop: Workshop) -> None:
+    for call_id, age_s in (("call_old", 31 * 86_400), ("call_new", 29 * 86_400)):
+        with workshop.database.write() as session:
+            session.add(
+                VendorCall(
+                    id=call_id, clone_id="vc_a", vendor="bland", method="GET", path="/", took_ms=1, answer="",
+                    at=db_now(-age_s),
+                )
+            )  # fmt: skip
+    sweep_vendor_calls(workshop.bench.services)
+    with workshop.database.read() as session:
+        assert list(session.scalars(select(VendorCall.id))) == ["call_new"]
