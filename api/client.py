@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import ssl
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import IO, Any, Final, Self
 
 import httpx
 
+from api.sources import readable
 from shared.errors import CloneNotFound, ServiceError, SetupError
 from shared.settings import Settings
 
@@ -77,7 +79,8 @@ class Client:
         with ExitStack() as stack:
             counter = _Counter(sent)
             files = [
-                ("files", (path.name, _Counted(stack.enter_context(path.open("rb")), counter))) for path in order.files
+                ("files", (readable(path.name), _Counted(stack.enter_context(path.open("rb")), counter)))
+                for path in order.files
             ]
             return self._ask("POST", "/voice-clones", data=dict(order.fields), files=files, headers=headers)
 
@@ -97,6 +100,11 @@ class Client:
         try:
             answer = self._http.request(method, path, **request)
         except httpx.HTTPError as error:
+            if (fault := _tls_fault(error)) is not None:
+                raise SetupError(
+                    f"{self._url} answers, but not over TLS as it should: {fault}. CLONEPIPE_API_URL says which "
+                    "address it is, and whether it begins with http:// or https://."
+                ) from error
             raise SetupError(
                 f"Nothing answers at {self._url} ({type(error).__name__}). 'clonepipe up' starts the service; "
                 "CLONEPIPE_API_URL names another."
@@ -109,6 +117,18 @@ class Client:
             raise Refused(body if isinstance(body, dict) else {}, answer.status_code)
         data = body.get("data")
         return data if isinstance(data, dict) else body
+
+
+def _tls_fault(error: BaseException) -> str | None:
+    """Return what the TLS library says, where it is what failed; httpx hides it two exceptions deep (0.28, 2026-11)."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return cause.verify_message
+        if isinstance(cause, ssl.SSLError):
+            return (cause.reason or str(cause)).replace("_", " ").lower()
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def _path(voice_id: str) -> str:

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from api.commands.outcome import EXIT_FAILED
 from api.commands.verdict import verdict_report
+from api.sources import readable, regular_files
 from shared.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -50,11 +51,12 @@ def check(
     from api.doors.check_report import check_report, refused_report
     from shared.errors import RequestError
 
+    chosen = settings()
     wishes = {"vendor": vendor, "engine": engine, "denoise": denoise, "trim": trim}
-    with tempfile.TemporaryDirectory(prefix="clonepipe-check-") as folder:
-        form, chosen_vendor, chosen_engine = _form(settings(), wishes)
+    form, chosen_vendor, chosen_engine = _form(chosen, wishes)
+    with tempfile.TemporaryDirectory(prefix="clonepipe-check-") as folder, contextlib.ExitStack() as stack:
         try:
-            read = _read(files, settings())
+            read = _read(stack.enter_context(regular_files(files, chosen.max_file_bytes)), chosen)
         except RequestError as error:
             if not as_json:
                 raise
@@ -99,7 +101,7 @@ def _read(paths: Sequence[Path], chosen: Settings) -> "tuple[CheckedFile, ...]":
     for number, path in enumerate(paths, start=1):
         container, sha256 = _known_by(path, chosen)
         size_bytes = path.stat().st_size
-        files.append(CheckedFile(file_id(number), path.name, path.absolute(), container, size_bytes, sha256))
+        files.append(CheckedFile(file_id(number), readable(path.name), path.absolute(), container, size_bytes, sha256))
     refuse_twins((file.filename, file.sha256) for file in files)
     return tuple(files)
 
@@ -109,27 +111,27 @@ def _known_by(path: Path, chosen: Settings) -> tuple[str, str]:
     from shared.errors import EmptyFile, FileTooLarge, InvalidFileFormat
     from shared.formats import SNIFF_BYTES, SUPPORTED_FORMATS, sniff
 
-    size_bytes = path.stat().st_size
+    size_bytes, name = path.stat().st_size, readable(path.name)
     if not size_bytes:
         raise EmptyFile(
-            f"'{path.name}' has no bytes. Record it again, or check that the export finished.",
-            rejected_files=[path.name],
+            f"'{name}' has no bytes. Record it again, or check that the export finished.",
+            rejected_files=[name],
         )
     if size_bytes > chosen.max_file_bytes:
         raise FileTooLarge(
-            f"'{path.name}' has {size_bytes:,} bytes; the limit is {chosen.max_file_mb} MB per file. Shorten it, or "
+            f"'{name}' has {size_bytes:,} bytes; the limit is {chosen.max_file_mb} MB per file. Shorten it, or "
             "export it as FLAC or MP3.",
-            rejected_files=[path.name],
+            rejected_files=[name],
         )
     digest = hashlib.sha256()
     with path.open("rb") as source:
         container = sniff(source.read(SNIFF_BYTES))
         if container is None:
             raise InvalidFileFormat(
-                f"'{path.name}' is not in a format that can be read, whatever its name says. Supported formats: "
+                f"'{name}' is not in a format that can be read, whatever its name says. Supported formats: "
                 f"{', '.join(SUPPORTED_FORMATS)}.",
                 supported_formats=list(SUPPORTED_FORMATS),
-                rejected_files=[path.name],
+                rejected_files=[name],
             )
         source.seek(0)
         while block := source.read(_READ_BYTES):

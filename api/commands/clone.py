@@ -1,6 +1,7 @@
 """`clonepipe clone` and `clonepipe status`: upload recordings, watch the stages, see what came of it."""
 
 import json
+import math
 import sys
 import time
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from api.client import Client, Order
 from api.commands.outcome import EXIT_FAILED, EXIT_WAITED, outcome_table
+from api.sources import readable, regular_files
 from shared.errors import SetupError
 from shared.settings import settings
 from shared.states import SPAN_OF, Stage
@@ -22,6 +24,15 @@ _POLL_S: Final = 0.3
 Files = Annotated[
     list[Path], typer.Argument(help="Recordings of the voice", exists=True, dir_okay=False, readable=True)
 ]
+
+
+def _seconds(value: float) -> float:
+    """Return a time to wait. Raises: BadParameter."""
+    if not (math.isfinite(value) and value >= 0):
+        raise typer.BadParameter(f"{value:g} is no time to wait; give seconds, or 0 for no limit.")
+    return value
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print the clone as JSON, and nothing else")]
 
 
@@ -40,7 +51,7 @@ def clone(
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Stay until the clone is ready or failed")] = False,
     timeout_s: Annotated[
-        float, typer.Option("--timeout", help="Seconds that --wait waits at most; 0 is no limit")
+        float, typer.Option("--timeout", callback=_seconds, help="Seconds that --wait waits at most; 0 is no limit")
     ] = 0.0,
     as_json: AsJson = False,
 ) -> None:
@@ -57,10 +68,12 @@ def clone(
         "name": name, "vendor": vendor, "engine": engine, "description": description, "language": language,
         "gender": gender, "denoise": denoise, "trim": trim,
     }  # fmt: skip
-    fields = {field: value for field, value in wishes.items() if value is not None}
+    fields = {field: readable(value) for field, value in wishes.items() if value is not None}
     client = Client.from_settings(settings())
-    order = Order(tuple(files), fields, idempotency_key)
-    raise typer.Exit(run(client, order, wait=wait, timeout_s=timeout_s, as_json=as_json))
+    with regular_files(files, settings().max_file_bytes) as regular:
+        order = Order(regular, fields, idempotency_key)
+        code = run(client, order, wait=wait, timeout_s=timeout_s, as_json=as_json)
+    raise typer.Exit(code)
 
 
 def run(client: Client, order: Order, *, wait: bool, timeout_s: float = 0.0, as_json: bool = False) -> int:

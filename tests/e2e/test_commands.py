@@ -208,3 +208,28 @@ def test_a_second_up_on_the_same_data_folder_is_refused_at_once(stack: Stack) ->
     done = clonepipe("up", port=0, data_dir=stack.folder)
     assert done.returncode == 2
     assert "Another 'clonepipe up' runs" in done.stderr
+
+
+def test_names_that_are_no_utf_8_and_pipes_make_clones(stack: Stack, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"Zo\xeb.flac")
+    path.write_bytes(CLEAN_SPEECH.read_bytes())
+    done = clonepipe("clone", path, "--name", os.fsdecode(b"Zo\xeb"), "--json", **at(stack))
+    assert (done.returncode, json.loads(done.stdout)["name"]) == (0, "Zoë"), done.stderr
+    pipe = tmp_path / "pipe.flac"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cp", str(CLEAN_SPEECH), str(pipe)]):
+        done = clonepipe("clone", pipe, "--name", "Pipe", "--json", **at(stack))
+    assert (done.returncode, json.loads(done.stdout)["name"]) == (0, "Pipe"), done.stderr
+
+
+@pytest.mark.parametrize("wait", ["nan", "-1", "inf"])
+def test_a_time_that_is_none_is_refused(stack: Stack, wait: str) -> None:
+    done = clonepipe("clone", CLEAN_SPEECH, "--name", "Anna", "--wait", "--timeout", wait, **at(stack))
+    assert done.returncode == 2
+    assert "no time to wait" in done.stderr
+
+
+def test_a_service_without_tls_is_told_from_one_that_is_not_there(stack: Stack) -> None:
+    done = clonepipe("status", "vc_a", **{**at(stack), "api_url": stack.url.replace("http://", "https://")})
+    assert done.returncode == 2
+    assert "not over TLS" in done.stderr

@@ -16,7 +16,9 @@ HOUSE = Path(__file__).parents[3]
 CLONEPIPE = Path(sys.executable).with_name("clonepipe")
 
 
-def check(folder: Path, *arguments: object, **variables: object) -> subprocess.CompletedProcess[str]:
+def check(
+    folder: Path, *arguments: object, stdin: bytes | None = None, **variables: object
+) -> subprocess.CompletedProcess[str]:
     """Run the command with a system folder for temporary files and a home of its own."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CLONEPIPE_")}
     temporary = folder / "temporary"
@@ -24,9 +26,10 @@ def check(folder: Path, *arguments: object, **variables: object) -> subprocess.C
     environment |= {"HOME": str(folder / "home"), "TMPDIR": str(temporary), "COLUMNS": "80"}
     environment |= {f"CLONEPIPE_{name.upper()}": str(value) for name, value in variables.items()}
     command = [str(CLONEPIPE), "check", *(str(argument) for argument in arguments)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env=environment, cwd=folder, timeout=120, check=False
+    ran = subprocess.run(
+        command, capture_output=True, input=stdin, env=environment, cwd=folder, timeout=120, check=False
     )
+    done = subprocess.CompletedProcess(command, ran.returncode, ran.stdout.decode(), ran.stderr.decode())
     assert list(temporary.iterdir()) == []
     assert not (folder / "home").exists(), "no data folder is made"
     return done
@@ -114,3 +117,22 @@ def test_a_check_that_takes_too_long_is_exit_code_2(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "longer than 0.2 s" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_name_that_is_no_utf_8_is_shown(tmp_path: Path) -> None:
+    name = os.fsdecode(b"Zo\xeb.flac")
+    (tmp_path / name).write_bytes(CLEAN_SPEECH.read_bytes())
+    for more in ([], ["--json"]):
+        done = check(tmp_path, name, *more)
+        assert done.returncode == 0, done.stderr
+        assert "Zoë.flac" in done.stdout
+
+
+def test_a_recording_that_comes_through_a_pipe_is_checked_and_a_device_is_told(tmp_path: Path) -> None:
+    done = check(tmp_path, "/dev/stdin", stdin=CLEAN_SPEECH.read_bytes())
+    assert (done.returncode, done.stdout.split()[0]) == (0, "stdin")
+    for path, words in (("/dev/zero", "not a regular file"), ("/", "is a directory")):
+        done = check(tmp_path, path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
