@@ -21,7 +21,14 @@ _ID_PART = 16  # 80 random bits of the job's id; with prefix and number a marker
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A submission as its row tells it; `age_s` is how long ago, on the database's clock, the call was begun."""
+    """A submission as its row tells it.
+
+    Attributes:
+        age_s: How long ago, on the database's clock, the call was begun.
+        calls: How many were made in a row without an answer.
+        is_doubted: An answer of it was lost once, so that a twin may turn up late.
+        held_before: The vendor's ids of the samples that it held before, for a call that adds some.
+    """
 
     id: str
     marker: str
@@ -32,12 +39,8 @@ class Intent:
     vendor_voice_id: str | None
     vendor: str
     engine: str
+    is_doubted: bool
     held_before: tuple[str, ...] | None
-
-    @property
-    def was_in_doubt(self) -> bool:
-        """Whether an answer of it was ever lost, so that a twin may turn up late."""
-        return self.calls > 1 or self.empty_looks > 0
 
 
 def latest(session: Session, job_id: str) -> Intent | None:
@@ -58,7 +61,8 @@ def _intents(session: Session, condition: object) -> tuple[Intent, ...]:
     return tuple(
         Intent(
             row.id, row.marker, row.state, (now - row.called_at).total_seconds(), row.calls, row.empty_looks,
-            row.vendor_voice_id, row.vendor, row.engine, None if row.held_before is None else tuple(row.held_before),
+            row.vendor_voice_id, row.vendor, row.engine, row.look_again_at is not None,
+            None if row.held_before is None else tuple(row.held_before),
         )
         for row, now in rows
     )  # fmt: skip
@@ -82,13 +86,14 @@ def intend(session: Session, claim: Claim, *, held_before: Sequence[str] | None 
 
 
 def intend_again(session: Session, intent: Intent) -> None:
-    """Write that the same call is about to be made once more, because the vendor knows nothing of the first."""
+    """Write that the same call is about to be made once more: the vendor knows nothing of the first, or said no."""
+    unanswered = Submission.calls + 1 if intent.state is SubmissionState.INTENDED else 1
     session.execute(
         update(Submission)
         .where(Submission.id == intent.id)
         .values(
             state=SubmissionState.INTENDED,
-            calls=Submission.calls + 1,
+            calls=unanswered,
             called_at=db_now(),
             empty_looks=0,
             looked_at=None,

@@ -212,3 +212,19 @@ def test_deleting_the_clone_erases_the_voice_or_says_who_must(scene: Scene) -> N
     assert proof.completed_at is not None
     assert [voice.outcome for voice in proof.voices] == ["deleted" if scene.case.can_delete else "unsupported"]
     assert scene.fake.ledger() == (() if scene.case.can_delete else (view.vendor_voice_id,))
+
+
+def test_a_vendor_that_never_answers_is_given_up_and_what_it_made_all_the_same_is_deleted(scene: Scene) -> None:
+    scene.fake.misbehave(*[Act(Manner.DROP, BEFORE)] * 2, Act(Manner.DROP, AFTER))
+    scene.fake.listing_lag_s = 3600.0
+    clone_id, job_id = scene.order()
+    scene.run(job_id, most_s=60)
+    scene.fake.listing_lag_s = 0.0
+    view = scene.shop.view(clone_id)
+    if view.status is Status.FAILED:
+        with scene.shop.database.read() as session:
+            submission_id = session.scalars(select(Submission.id)).one()
+        look(scene.shop.bench, submission_id)
+        assert (view.error_code, scene.fake.ledger() == () or not scene.case.can_delete) == ("VENDOR_PROTOCOL", True)
+    else:  # it was found by something better than the list
+        assert scene.fake.ledger() == (view.vendor_voice_id,)

@@ -18,7 +18,7 @@ from shared.states import Stage, SubmissionState, WaitingFor
 from shared.submissions import Intent
 from shared.vendors.protocol import Extensible, SampleFile, Vendor, VendorSample
 from worker.endings import Advance, Ending, Rest
-from worker.stages.submit import FIRST_LOOK_S, LOOKS, MARGIN_S, sendable
+from worker.stages.submit import FIRST_LOOK_S, LOOKS, MARGIN_S, MOST_CALLS, never_answered, sendable
 from worker.task import Task
 
 T = TypeVar("T")
@@ -83,6 +83,10 @@ def _reconcile(task: Task, intent: Intent) -> Ending:
     if intent.empty_looks + 1 < LOOKS or intent.age_s <= certain_after_s:
         delay_s = max(FIRST_LOOK_S, certain_after_s - intent.age_s + MARGIN_S)
         return Rest(WaitingFor.RETRY, delay_s, save=lambda session: submissions.note_empty_look(session, intent))
+    if intent.calls >= MOST_CALLS:
+        with task.transaction() as session:
+            submissions.refuse(session, intent.marker)
+        raise never_answered(task, intent)
     files = sendable(task)
     with task.transaction() as session:
         submissions.intend_again(session, intent)

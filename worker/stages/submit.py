@@ -16,6 +16,7 @@ from shared.errors import ErasureUnsupported, ServiceError, UnknownOutcome, Vend
 from shared.states import Stage, SubmissionState, WaitingFor
 from shared.submissions import Intent
 from shared.vendors.protocol import FoundVoice, SampleFile
+from shared.vendors.refusals import title_of
 from worker.endings import Advance, Ending, Rest
 from worker.stages.prepare import CONTENT_TYPES
 from worker.task import Task
@@ -23,7 +24,7 @@ from worker.task import Task
 FIRST_LOOK_S = 0.5
 LOOKS = 2
 MARGIN_S = 0.2
-_MOST_CALLS = 3  # whose answers were all lost, until it is given up
+MOST_CALLS = 3  # whose answers were all lost, until it is given up
 _LATE_LOOK_MOST_S = 3000.0
 _logger = log.get(__name__)
 
@@ -43,7 +44,7 @@ def submit(task: Task) -> Ending:
         else:
             marker = intent.marker
             submissions.intend_again(session, intent)
-    return _call(task, marker, files, in_doubt=False)
+    return _call(task, marker, files, in_doubt=intent is not None and intent.is_doubted and intent.marker == marker)
 
 
 def sendable(task: Task) -> list[SampleFile]:
@@ -132,16 +133,21 @@ def _reconcile(task: Task, intent: Intent) -> Ending:
     if intent.empty_looks + 1 < LOOKS or intent.age_s <= certain_after_s:
         delay_s = max(FIRST_LOOK_S, certain_after_s - intent.age_s + MARGIN_S)
         return Rest(WaitingFor.RETRY, delay_s, save=lambda session: submissions.note_empty_look(session, intent))
-    if intent.calls >= _MOST_CALLS:
+    if intent.calls >= MOST_CALLS:
         _refuse(task, intent.marker, in_doubt=True)
-        raise VendorProtocol(
-            f"{task.claim.vendor.capitalize()} was called {intent.calls} times, never answered, and shows no voice of "
-            "this clone. Try again later, or choose another vendor."
-        )
+        raise never_answered(task, intent)
     files = sendable(task)
     with task.transaction() as session:
         submissions.intend_again(session, intent)
     return _call(task, intent.marker, files, in_doubt=True)
+
+
+def never_answered(task: Task, intent: Intent) -> VendorProtocol:
+    """Say that it is given up."""
+    return VendorProtocol(
+        f"{title_of(task.claim.vendor)} was called {intent.calls} times, never answered, and shows nothing that came "
+        "of it. Try again later, or choose another vendor."
+    )
 
 
 def _adopt(task: Task, intent: Intent, found: tuple[FoundVoice, ...]) -> Ending:

@@ -4,6 +4,7 @@ from shared import held
 from shared.errors import ServiceError, TrainingFailed, TrainingOverdue, VendorError, VerificationOverdue
 from shared.states import WaitingFor
 from shared.vendors.protocol import Extensible, TrainingState
+from shared.vendors.refusals import title_of
 from worker.endings import Ending, Finished, Rest, Save, nothing
 from worker.task import Task
 
@@ -16,7 +17,7 @@ def track(task: Task) -> Ending:
     if voice_id is None:
         raise ServiceError("The job is being tracked, but no voice of the vendor is known.")
     training = task.ask(lambda vendor: vendor.poll(engine.name, voice_id))
-    vendor = task.claim.vendor.capitalize()
+    vendor = title_of(task.claim.vendor)
     match training.state:
         case TrainingState.READY:
             return Finished(voice_id, save=_held(task, voice_id))
