@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 ANSWER_CHARS: Final = 4000
+LOOK_CHARS: Final = 500  # of a good answer to a mere look: a training is looked at for hours
 _KEPT: ContextVar[list["Exchange"] | None] = ContextVar("exchanges", default=None)
 
 # Encoded sound, pictures and tokens are long runs without a space; no word that a person should read is.
@@ -54,7 +55,7 @@ def note(exchange: Exchange) -> None:
         exchanges.append(exchange)
 
 
-def redacted(body: bytes, secrets: tuple[str, ...] = ()) -> str:
+def redacted(body: bytes, secrets: tuple[str, ...] = (), *, chars: int = ANSWER_CHARS) -> str:
     """Return an answer as it may be kept: readable, short, and without secrets or sound."""
     text = body[: 4 * ANSWER_CHARS].decode("utf-8", errors="replace")
     for secret in secrets:
@@ -63,4 +64,4 @@ def redacted(body: bytes, secrets: tuple[str, ...] = ()) -> str:
     text = _SECRET_FIELD.sub(r'\1"…"', text)
     text = _SIGNED_ADDRESS.sub(r"\1?…", text)
     text = _LONG_RUN.sub(lambda run: f"…{len(run[0])} characters…", text)
-    return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)[:ANSWER_CHARS]
+    return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)[:chars]

@@ -65,11 +65,13 @@ class Wire:
             failure = self._refusal(call, answer)
         except VendorError as error:
             failure = error
+        is_mere_look = method == "GET" and failure is None
+        chars = journal.LOOK_CHARS if is_mere_look else journal.ANSWER_CHARS
         journal.note(
             journal.Exchange(
                 vendor=self.vendor, method=method, path=path, status=answer.status if answer else None,
                 took_ms=round(1000 * (time.monotonic() - began_s)), request_id=_request_id(answer),
-                answer=journal.redacted(answer.body, self.secrets) if answer else "",
+                answer=journal.redacted(answer.body, self.secrets, chars=chars) if answer else "",
                 failure=failure.code if failure else None,
             )
         )  # fmt: skip
