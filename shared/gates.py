@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import case, func, insert, or_, select, update
+from sqlalchemy import BigInteger, case, func, insert, or_, select, type_coerce, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -75,7 +75,7 @@ def take_turn(session: Session, vendor: str, spacing_s: float) -> None:
     _ensure(session, vendor)
     on_time = case(
         (or_(VendorGate.next_call_at.is_(None), VendorGate.next_call_at < db_now()), db_now(spacing_s)),
-        else_=VendorGate.next_call_at + round(spacing_s * 1000),
+        else_=type_coerce(VendorGate.next_call_at, BigInteger) + round(spacing_s * 1000),
     )
     allowed = or_(VendorGate.next_call_at.is_(None), VendorGate.next_call_at <= db_now(_TURNS_AT_ONCE * spacing_s))
     won = session.execute(

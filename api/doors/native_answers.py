@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from shared.states import Denoise, EventType, JobKind, Outcome, Stage, Status, Trim, WaitingFor
+from shared.vendors.engines import Progress, SentContainer
 
 Data = TypeVar("Data")
 
@@ -230,7 +231,10 @@ class Bounds(BaseModel):
 
 
 class EngineOf(Camel):
-    """What an engine takes, by which source and when that was looked up."""
+    """What an engine takes and can do, by which source and when that was looked up.
+
+    `progress` is what a look at its training tells; `marker` is where a voice whose answer was lost is known by.
+    """
 
     engine: str
     files: Bounds
@@ -239,6 +243,15 @@ class EngineOf(Camel):
     total_seconds: Bounds
     best_seconds: float | None
     name_chars: Bounds
+    containers: list[SentContainer]
+    creates_voices: bool
+    adds_samples: bool
+    max_samples: int | None
+    deletes_samples: bool
+    deletes_voices: bool
+    needs_person: bool
+    progress: Progress
+    marker: str
     source: str
     checked: Annotated[str, Field(json_schema_extra={"format": "date"})]
 

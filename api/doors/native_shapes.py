@@ -7,7 +7,7 @@ from api.fields import DESCRIPTION_CHARS, GENDERS, JSON_CHARS, NAME_CHARS, URL_C
 from shared.events import EventLine
 from shared.states import Denoise, Status, Trim
 from shared.vendors import Vendors
-from shared.vendors.engines import Range
+from shared.vendors.engines import Engine, Range
 from shared.vendors.protocol import Vendor
 from shared.views import ClonePage, CloneView
 
@@ -88,24 +88,35 @@ def event_shape(line: EventLine) -> dict[str, Any]:
 
 
 def vendor_shape(vendor: Vendor) -> dict[str, Any]:
-    """Return a vendor with its engines' limits."""
+    """Return a vendor with what its engines take and can do."""
     return {
         "vendor": vendor.name,
         "notice": vendor.notice,
-        "engines": [
-            {
-                "engine": engine.name,
-                "files": _range(engine.limits.files),
-                "fileBytes": _range(engine.limits.file_bytes),
-                "fileSeconds": _range(engine.limits.file_s),
-                "totalSeconds": _range(engine.limits.total_s),
-                "bestSeconds": engine.limits.best_s,
-                "nameChars": _range(engine.limits.name_chars),
-                "source": engine.limits.source,
-                "checked": engine.limits.checked.isoformat(),
-            }
-            for engine in vendor.engines.values()
-        ],
+        "engines": [_engine_shape(engine) for engine in vendor.engines.values()],
+    }
+
+
+def _engine_shape(engine: Engine) -> dict[str, Any]:
+    limits, abilities = engine.limits, engine.abilities
+    return {
+        "engine": engine.name,
+        "files": _range(limits.files),
+        "fileBytes": _range(limits.file_bytes),
+        "fileSeconds": _range(limits.file_s),
+        "totalSeconds": _range(limits.total_s),
+        "bestSeconds": limits.best_s,
+        "nameChars": _range(limits.name_chars),
+        "containers": list(limits.containers),
+        "createsVoices": abilities.creates,
+        "addsSamples": abilities.adds_samples,
+        "maxSamples": abilities.max_samples,
+        "deletesSamples": abilities.deletes_samples,
+        "deletesVoices": abilities.deletes_voice,
+        "needsPerson": abilities.needs_person,
+        "progress": abilities.progress,
+        "marker": abilities.marker,
+        "source": limits.source,
+        "checked": limits.checked.isoformat(),
     }
 
 

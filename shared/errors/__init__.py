@@ -41,6 +41,7 @@
     │   ├── VendorRejected            VENDOR_REJECTED               502
     │   │   ├── VendorNameTaken       VENDOR_NAME_TAKEN             502
     │   │   ├── VendorVoiceNotFound   VENDOR_VOICE_NOT_FOUND        404
+    │   │   ├── VendorVoiceInUse      VENDOR_VOICE_IN_USE           409  retryable
     │   │   └── ErasureUnsupported    ERASURE_UNSUPPORTED_BY_VENDOR  502
     │   ├── VendorAuth                VENDOR_AUTH                   502
     │   ├── VendorQuota               VENDOR_QUOTA                  502
@@ -135,6 +136,7 @@ from shared.errors.vendor import (
     VendorRateLimited,
     VendorRejected,
     VendorUnavailable,
+    VendorVoiceInUse,
     VendorVoiceNotFound,
     VerificationOverdue,
 )
@@ -199,6 +201,7 @@ __all__ = [
     "VendorRateLimited",
     "VendorRejected",
     "VendorUnavailable",
+    "VendorVoiceInUse",
     "VendorVoiceNotFound",
     "VerificationOverdue",
     "WorkerLost",

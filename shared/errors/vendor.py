@@ -29,6 +29,12 @@ class VendorVoiceNotFound(VendorRejected):
     code, status = "VENDOR_VOICE_NOT_FOUND", 404
 
 
+class VendorVoiceInUse(VendorRejected):
+    """The vendor does not delete a voice while something there speaks with it; it is tried again."""
+
+    code, status, retryable = "VENDOR_VOICE_IN_USE", 409, True
+
+
 class ErasureUnsupported(VendorRejected):
     """The vendor offers no call that deletes a voice; a person must delete it on the vendor's own pages."""
 

@@ -24,7 +24,11 @@ ENGINES: Final[Mapping[str, Mapping[str, Engine]]] = {
     SANDBOX: sandbox.ENGINES,
 }
 
-_OPENERS: Final[tuple[Callable[[Settings], Vendor | None], ...]] = (bland.open_bland,)
+_OPENERS: Final[tuple[Callable[[Settings], Vendor | None], ...]] = (
+    bland.open_bland,
+    buena.open_buena,
+    retell.open_retell,
+)
 
 
 def engine_named(vendor: str, engine: str | None = None) -> Engine:

@@ -1,13 +1,42 @@
-"""Buena's one engine and what it takes: up to ten files, trained in minutes.
+"""Buena: up to ten files become a voice that is trained in minutes and followed through the list of voices.
 
-Neither seconds nor the length of a name are stated, and no request turns a noise removal on or off.
+Neither seconds nor the length of a name are stated, and no request turns a noise removal on or off. Buena's pages
+disagree on the list: one shows a status and percents, as of a single voice, another neither. So what is there is read,
+and a voice without a status is ready when it is active. Of its two answers 429 one passes, the other is a full plan.
+
+Sources: docs.buena.ai (Create, List, Delete Voice Clone; Rate Limits), the client buena-sdk 1.0.5; 2026-11-20.
 """
 
-from collections.abc import Mapping
-from datetime import date
-from typing import Final
+import json
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, ClassVar, Final
+from urllib.parse import quote
 
-from shared.vendors.engines import MB, SPOKEN_RATE_HZ, Abilities, Engine, Limits, Range
+from shared.errors import (
+    VendorProtocol,
+    VendorQuota,
+    VendorRateLimited,
+    VendorRejected,
+    VendorVoiceInUse,
+    VendorVoiceNotFound,
+)
+from shared.settings import Settings
+from shared.vendors.answer import Answer, Complaint
+from shared.vendors.engines import MB, SPOKEN_RATE_HZ, Abilities, Engine, Limits, Range, scaled
+from shared.vendors.protocol import (
+    CloneOrder,
+    FoundVoice,
+    SampleFile,
+    Submitted,
+    Training,
+    TrainingState,
+    VoiceAtVendor,
+)
+from shared.vendors.reading import at, each, first_list, flag, moment, number, text, whole
+from shared.vendors.refusals import Meanings
+from shared.vendors.wire import Wire
 
 NAME: Final = "buena"
 
@@ -35,3 +64,184 @@ ENGINES: Final[Mapping[str, Engine]] = {
         training_deadline_s=1800.0,  # not stated; six times the longest that is
     )
 }
+
+_LIMIT: Final = "VOICE_CLONE_LIMIT_EXCEEDED"
+_IN_USE: Final = "VOICE_CLONE_IN_USE"
+_MEANINGS: Final[Meanings] = {
+    (None, _LIMIT): VendorQuota,  # HTTP 429, like the next, but waiting does not help
+    (None, "RATE_LIMIT_EXCEEDED"): VendorRateLimited,
+    (None, "VOICE_CLONE_NOT_FOUND"): VendorVoiceNotFound,
+    # A campaign speaks with it. That ends some day and concerns no other call, so it is neither a reason to give up nor
+    # to leave the vendor alone: whoever deletes comes again.
+    (None, _IN_USE): VendorVoiceInUse,
+}
+_STATES: Final = {
+    "processing": TrainingState.TRAINING,
+    "ready": TrainingState.READY,
+    "failed": TrainingState.FAILED,
+}
+_SETTINGS: Final = ("stability", "clarity", "use_speaker_boost")
+_MOST_VOICES: Final = 5  # of one user, unless support raised it
+_PATH: Final = "/voice-clones"
+_PAGE: Final = 100
+_MOST_PAGES: Final = 50
+_READ_S: Final = 30.0  # of a call that only reads or deletes
+
+
+class Buena:
+    """Buena, for one key."""
+
+    name: ClassVar = NAME
+    notice: ClassVar[str | None] = None
+
+    def __init__(self, api_key: str, base_url: str, *, time_scale: float = 1.0) -> None:
+        self.engines = scaled(ENGINES, time_scale)
+        self.calls_per_minute = 60.0 / time_scale  # of one key, for everything
+        self._read_s = _READ_S * time_scale
+        headers = {"authorization": f"Bearer {api_key}"}
+        self._wire = Wire(NAME, base_url, headers, _complaint, _MEANINGS, (api_key,))
+
+    def submit(self, engine: str, order: CloneOrder, files: Sequence[SampleFile], marker: str) -> Submitted:
+        form = [("name", order.name), ("description", f"{order.description or ''} {_tag(marker)}".strip())]
+        settings, notes = _settings(order.voice_settings)
+        if settings:
+            form.append(("settings", json.dumps(settings)))
+        answer = self._wire.ask(
+            "POST",
+            _PATH,
+            deadline_s=self.engines[engine].call_timeout_s,
+            creates=True,
+            form=form,
+            files=[("files", file) for file in files],
+        )
+        voice_id = text(at(answer.json(), "data", "voiceId"))
+        if voice_id is None:
+            raise VendorProtocol("Buena's answer names no voice.")
+        return Submitted(voice_id, notes)
+
+    def complete(
+        self, engine: str, order: CloneOrder, files: Sequence[SampleFile], voice_id: str, marker: str
+    ) -> tuple[str, ...]:
+        return ()  # the marker stays: it is all by which a twin that shows late is known
+
+    def find(self, engine: str, marker: str) -> tuple[FoundVoice, ...]:
+        found = [
+            FoundVoice(voice_id, moment(at(voice, "createdAt")))
+            for voice in self._voices()
+            if _tag(marker) in (text(at(voice, "description")) or "") and (voice_id := _id_of(voice))
+        ]
+        return tuple(sorted(found, key=_age))
+
+    def poll(self, engine: str, voice_id: str) -> Training:
+        voices = self._voices()
+        voice = next((one for one in voices if _id_of(one) == voice_id), None)
+        if voice is None and len(voices) == 1 and _id_of(voices[0]) is None:
+            (voice,) = voices  # the page that shows one voice shows no id
+        if voice is None:
+            # A list may lag, so that it lacks a voice is no proof that there is none; the deadline decides.
+            return Training(TrainingState.UNKNOWN)
+        word = text(at(voice, "status"))
+        if word is None:
+            state = TrainingState.READY if flag(at(voice, "isActive")) else TrainingState.TRAINING
+        else:
+            state = _STATES.get(word.lower(), TrainingState.UNKNOWN)
+        percents = number(at(voice, "training_progress"))
+        progress = None if percents is None else min(max(percents / 100, 0.0), 1.0)
+        return Training(state, progress, text(at(voice, "error_message")))
+
+    def discard(self, engine: str, voice_id: str) -> None:
+        try:
+            self._wire.ask("DELETE", f"{_PATH}/{quote(voice_id, safe='')}", deadline_s=self._read_s)
+        except VendorRejected as error:
+            if error.details.get("vendor_status") != 404:
+                raise
+
+    def look_up(self, voice_id: str) -> VoiceAtVendor:
+        voice = next((one for one in self._voices() if _id_of(one) == voice_id), None)
+        if voice is None:
+            raise VendorVoiceNotFound(f"Buena has no voice '{voice_id[:60]}' for this key.")
+        name = text(at(voice, "name")) or voice_id
+        return VoiceAtVendor(voice_id, name, "default", text(at(voice, "description")))
+
+    def check_access(self) -> str:
+        answer = self._wire.ask("GET", _PATH, deadline_s=self._read_s, params={"limit": "1", "offset": "0"}).json()
+        total = whole(at(answer, "data", "total"))
+        held = "" if total is None else f" and holds {total} of {_MOST_VOICES} voices, or of as many as support allows"
+        return f"its key may list voices{held}"
+
+    def _voices(self) -> list[Mapping[str, Any]]:
+        """Return every voice of the account, page by page. One of Buena's pages shows a single voice instead."""
+        found: list[Mapping[str, Any]] = []
+        known: set[str | None] = set()
+        for _ in range(_MOST_PAGES):
+            params = {"limit": str(_PAGE), "offset": str(len(found))}
+            answer = self._wire.ask("GET", _PATH, deadline_s=self._read_s, params=params).json()
+            data = at(answer, "data")
+            page = first_list(at(data, "voiceClones"), data)
+            if page is None:
+                if isinstance(data, Mapping):
+                    return [data]
+                raise VendorProtocol("Buena's list of voices is no list.")
+            new = [voice for voice in each(page) if _id_of(voice) not in known]
+            known |= {_id_of(voice) for voice in new}
+            found += new
+            total = whole(at(data, "total"))
+            if not new or (len(page) < _PAGE if total is None else len(found) >= total):
+                break
+        return found
+
+
+def open_buena(settings: Settings) -> Buena | None:
+    """Return Buena if its key is set."""
+    key = settings.buena_api_key
+    if key is None:
+        return None
+    return Buena(key.get_secret_value(), settings.buena_base_url, time_scale=settings.vendor_time_scale)
+
+
+def _complaint(answer: Answer) -> Complaint | None:
+    """Read both shapes: `error` is true beside a code and a message, or is the message itself."""
+    body = answer.json()
+    error = at(body, "error")
+    if answer.is_good and not error and at(body, "success") is not False:
+        return None
+    said = text(error)
+    code = text(at(body, "code")) or (said if (None, said) in _MEANINGS else None)
+    if code is None and answer.status == 429 and at(body, "details", "max_allowed") is not None:
+        code = _LIMIT
+    if code is None and answer.status == 409:  # stated for one thing only, and in the other shape without a code
+        code = _IN_USE
+    words = text(at(body, "message")) or said
+    more = at(body, "details")
+    if isinstance(more, str) and more.strip() and words:
+        words = f"{words} ({more.strip()})"
+    return Complaint(code, words, _wait_s(answer))
+
+
+def _wait_s(answer: Answer) -> float | None:
+    """Return how long Buena asks to wait by its body, or by its counter alone; None: Retry-After may say it."""
+    body = answer.json()
+    wait_s = number(at(body, "retryAfter"))
+    if wait_s is not None or "retry-after" in answer.headers:
+        return wait_s
+    reset_at = moment(at(body, "rateLimitInfo", "reset")) or moment(answer.headers.get("x-ratelimit-reset"))
+    return None if reset_at is None else max(reset_at.timestamp() - time.time(), 0.0)
+
+
+def _settings(given: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the settings that Buena names, and a note on others. How they are written in a form it does not say."""
+    unknown = ", ".join(sorted(set(given) - set(_SETTINGS)))
+    notes = (f"Buena knows no settings {unknown}; they were not sent.",) if unknown else ()
+    return {name: given[name] for name in _SETTINGS if name in given}, notes
+
+
+def _tag(marker: str) -> str:
+    return f"[{marker}]"
+
+
+def _id_of(voice: Mapping[str, Any]) -> str | None:
+    return text(at(voice, "voiceId"))
+
+
+def _age(voice: FoundVoice) -> datetime:
+    return voice.created_at or datetime.max.replace(tzinfo=UTC)

@@ -107,7 +107,10 @@ class Vendor(Protocol):
 
     name: ClassVar[str]
     notice: ClassVar[str | None]  # shown beside every clone of this vendor
-    calls_per_minute: ClassVar[float | None]  # how often all workers together may call; None: not stated
+
+    @property
+    def calls_per_minute(self) -> float | None:
+        """How often all workers together may call; None: not stated."""
 
     @property
     def engines(self) -> Mapping[str, Engine]:

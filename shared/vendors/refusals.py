@@ -17,8 +17,10 @@ from shared.errors import (
     VendorRateLimited,
     VendorRejected,
     VendorUnavailable,
+    VendorVoiceInUse,
 )
 from shared.vendors.answer import Answer, Complaint
+from shared.vendors.reading import number
 
 Meanings = Mapping[tuple[int | None, str], type[VendorError]]  # by (status, the vendor's code); status None: any
 
@@ -31,18 +33,21 @@ _REMEDIES: Final[dict[type[VendorError], str]] = {
     VendorAuth: "The operator must check CLONEPIPE_{VENDOR}_API_KEY and what it may do; then 'clonepipe vendors "
     "resume {vendor}'.",
     VendorQuota: "Delete a voice at the vendor or take a larger plan there; then 'clonepipe vendors resume {vendor}'.",
+    VendorVoiceInUse: "It is tried again.",
     VendorRejected: "Change what it names and create the clone again, or choose another engine.",
     VendorUnavailable: "It is tried again.",
 }
+_UNPAID: Final = "Settle the account's billing at {title}; then 'clonepipe vendors resume {vendor}'."
 
 
 def refusal(vendor: str, answer: Answer, said: Complaint, meanings: Meanings, *, creates: bool) -> VendorError:
     """Return the error that a refusing answer means. `creates`: the call may have made something before it failed."""
     kind = _meaning(meanings, answer, said.code) or _by_status(answer, creates=creates)
-    message = f"{_opening(kind, title_of(vendor), answer)}{_quoted(said)}. {_remedy(kind, vendor)}".strip()
+    message = f"{_opening(kind, title_of(vendor), answer)}{_quoted(said)}. {_remedy(kind, vendor, answer)}".strip()
     details = {"vendor": vendor, "vendor_status": answer.status, "vendor_code": said.code}
     if issubclass(kind, VendorRateLimited):
-        return kind(message, retry_after_s=said.retry_after_s or _retry_after_s(answer), **details)
+        wait_s = _header_wait_s(answer) if said.retry_after_s is None else said.retry_after_s
+        return kind(message, retry_after_s=_within_reason(wait_s), **details)
     return kind(message, **details)
 
 
@@ -57,8 +62,10 @@ def _meaning(meanings: Meanings, answer: Answer, code: str | None) -> type[Vendo
     return meanings.get((answer.status, code)) or meanings.get((None, code))
 
 
-def _remedy(kind: type[VendorError], vendor: str) -> str:
+def _remedy(kind: type[VendorError], vendor: str, answer: Answer) -> str:
     """Return the advice for a kind of error, or nothing."""
+    if answer.status == 402 and issubclass(kind, VendorQuota):
+        return _UNPAID.format(title=title_of(vendor), vendor=vendor)
     for ancestor in kind.__mro__:
         if ancestor in _REMEDIES:
             return _REMEDIES[ancestor].format(vendor=vendor, VENDOR=vendor.upper())
@@ -101,13 +108,20 @@ def _quoted(complaint: Complaint) -> str:
     return f": {said.strip().rstrip('.')[:_WORDS_CHARS]}" if said else ""
 
 
-def _retry_after_s(answer: Answer) -> float:
+def _header_wait_s(answer: Answer) -> float | None:
+    """Return what the headers ask for: milliseconds, seconds or a date; None: nothing that can be read."""
+    in_ms = number(answer.headers.get("retry-after-ms"))
+    if in_ms is not None:
+        return in_ms / 1000
     said = answer.headers.get("retry-after", "").strip()
+    in_s = number(said)
+    if in_s is not None:
+        return in_s
     try:
-        wait_s = float(said)
-    except ValueError:
-        try:
-            wait_s = parsedate_to_datetime(said).timestamp() - time.time()
-        except ValueError:
-            return _RETRY_AFTER_S
-    return min(max(wait_s, 0.0), _RETRY_AFTER_MOST_S) if wait_s == wait_s else _RETRY_AFTER_S
+        return parsedate_to_datetime(said).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _within_reason(wait_s: float | None) -> float:
+    return _RETRY_AFTER_S if wait_s is None else min(max(wait_s, 0.0), _RETRY_AFTER_MOST_S)

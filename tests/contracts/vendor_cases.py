@@ -9,6 +9,10 @@ import soundfile
 
 from tests.fakes.bland import KEY as BLAND_KEY
 from tests.fakes.bland import FakeBland
+from tests.fakes.buena import KEY as BUENA_KEY
+from tests.fakes.buena import FakeBuena
+from tests.fakes.retell import KEY as RETELL_KEY
+from tests.fakes.retell import FakeRetell
 from tests.fakes.server import FakeVendor
 
 
@@ -41,7 +45,7 @@ class VendorCase:
     def settings(self, fake: FakeVendor) -> dict[str, object]:
         return {
             f"{self.vendor}_api_key": self.key,
-            f"{self.vendor}_base_url": fake.url,
+            f"{self.vendor}_base_url": fake.base_url,
             "vendor_time_scale": self.time_scale,
         }
 
@@ -53,10 +57,35 @@ class VendorCase:
         return buffer.getvalue()
 
 
+def _retell(engine: str, file_s: float = 8.0) -> VendorCase:
+    return VendorCase("retell", engine, FakeRetell, RETELL_KEY, time_scale=0.01, file_s=file_s, can_delete=False)
+
+
+def _trains(fake: FakeVendor) -> None:
+    assert isinstance(fake, FakeBuena)
+    fake.training_s = 3600.0
+
+
+def _finish(fake: FakeVendor) -> None:
+    """End the trainings; and the list, the only look at a training that Buena has, shows by now what it holds."""
+    assert isinstance(fake, FakeBuena)
+    fake.listing_lag_s = 0.0
+    fake.finish()
+
+
 # One engine of each way of creating a voice meets every misbehaviour; the others share its code and meet the few.
 CASES = [
     VendorCase("bland", "btts_v3", FakeBland, BLAND_KEY, time_scale=0.01),
+    VendorCase(
+        "buena", "default", FakeBuena, BUENA_KEY, time_scale=0.002, container="flac", tune=_trains, finish=_finish
+    ),
+    _retell("elevenlabs"),
 ]
 FURTHER_CASES = [
     VendorCase("bland", "btts_v2", FakeBland, BLAND_KEY, time_scale=0.01),
+    _retell("cartesia"),
+    _retell("minimax", file_s=12.0),
+    _retell("fish_audio", file_s=12.0),
+    _retell("inworld"),
+    _retell("platform"),
 ]

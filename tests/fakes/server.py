@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.fakes.acts import Act, Manner, Moment
 from tests.fakes.call import Call, Reply, read_form
 
 HANG_S = 30.0
+LEDGER = "/_ledger"  # no vendor's path: whoever tries the fakes sees here what they hold
 _TRICKLE_EVERY_S = 0.05
 
 
@@ -50,6 +52,10 @@ class FakeVendor:
         """Return the ids of every live voice."""
         raise LookupError(f"{type(self).__name__} keeps no ledger")
 
+    def shown(self) -> list[Any]:
+        """Return the live voices as the page `GET /_ledger` shows them."""
+        return list(self.ledger())
+
     def refusal(self, call: Call) -> Reply | None:
         """Return why a call is refused whatever it asks, for instance for its key; None: it may pass."""
         return None
@@ -65,6 +71,8 @@ class FakeVendor:
 
     def reply(self, call: Call) -> tuple[Reply, Act | None]:
         with self.lock:
+            if call.path == LEDGER:
+                return Reply(200, {"vendor": self.name, "voices": self.shown()}), None
             self.calls.append(call)
             refused = self.refusal(call)
             if refused is not None:
@@ -86,6 +94,11 @@ class FakeVendor:
     def url(self) -> str:
         assert self._server is not None
         return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def base_url(self) -> str:
+        """What the vendor's `…_BASE_URL` is set to."""
+        return self.url
 
     def start(self, port: int = 0) -> None:
         vendor = self

@@ -16,7 +16,7 @@ from shared import errors
 from shared.errors import ServiceError
 from shared.settings import Settings
 from shared.vendors import ENGINES
-from shared.vendors.engines import Range
+from shared.vendors.engines import Abilities, Limits, Range
 from worker.audio.measure.verdicts import CHECKS
 
 README = Path(__file__).parents[2] / "README.md"
@@ -64,27 +64,48 @@ def routes_table() -> str:
 
 
 def vendors_table() -> str:
-    """Return every engine with its declared limits."""
-    lines = [
+    """Return what every engine takes and, in a table of its own, what it can do."""
+    takes = [
         "| vendor/engine | files | bytes a file | seconds a file | seconds in all | best seconds "
         "| name | containers | source |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
+    does = [
+        "| vendor/engine | creates | add samples | delete samples | delete voice | a person must | progress "
+        "| known again by |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
     for vendor, engines in ENGINES.items():
         for engine in engines.values():
-            limits = engine.limits
-            cells = [
-                _range(limits.files),
-                _range(limits.file_bytes),
-                _range(limits.file_s),
-                _range(limits.total_s),
-                "all" if limits.best_s is None else f"{limits.best_s:,.0f}",
-                _range(limits.name_chars),
-                ", ".join(limits.containers),
-                f"{limits.source}, {limits.checked.isoformat()}",
-            ]
-            lines.append(f"| `{vendor}/{engine.name}` | {' | '.join(cells)} |")
-    return "\n".join(lines)
+            takes.append(f"| `{vendor}/{engine.name}` | {' | '.join(_taken(engine.limits))} |")
+            does.append(f"| `{vendor}/{engine.name}` | {' | '.join(_done(engine.abilities))} |")
+    return "\n".join([*takes, "", *does])
+
+
+def _taken(limits: Limits) -> list[str]:
+    return [
+        _range(limits.files),
+        _range(limits.file_bytes),
+        _range(limits.file_s),
+        _range(limits.total_s),
+        "all" if limits.best_s is None else f"{limits.best_s:,.0f}",
+        _range(limits.name_chars),
+        ", ".join(limits.containers),
+        f"{limits.source}, {limits.checked.isoformat()}",
+    ]
+
+
+def _done(abilities: Abilities) -> list[str]:
+    most = "" if abilities.max_samples is None else f", to {abilities.max_samples}"
+    return [
+        "yes" if abilities.creates else "no: adopt",
+        f"yes{most}" if abilities.adds_samples else "no",
+        "yes" if abilities.deletes_samples else "no",
+        "yes" if abilities.deletes_voice else "no: by hand",
+        "prove the voice" if abilities.needs_person else "",
+        abilities.progress,
+        abilities.marker,
+    ]
 
 
 def _range(limits: Range) -> str:

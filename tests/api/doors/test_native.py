@@ -179,6 +179,9 @@ def test_vendors_are_listed_with_their_limits(door: Door) -> None:
     assert vendor["engines"][0]["fileSeconds"] == {"min": None, "max": None}
     assert vendor["engines"][0]["totalSeconds"] == {"min": 1, "max": 600}
     assert vendor["engines"][0]["bestSeconds"] is None
+    assert vendor["engines"][0]["containers"] == ["flac", "wav"]
+    assert (vendor["engines"][0]["addsSamples"], vendor["engines"][0]["maxSamples"]) == (True, 25)
+    assert vendor["engines"][0]["progress"] == "percent"
 
 
 def test_the_documentation_needs_no_network(door: Door) -> None:
