@@ -8,7 +8,9 @@ heads, never sound; must not import anything of ours.
 import os
 from typing import BinaryIO, Final
 
-UNKNOWN_RIFF_BYTES: Final = 0x7FFFF000  # recorders that stream announce this much or more (SoX, FFmpeg, 2026-11)
+UNKNOWN_RIFF_BYTES: Final = (
+    0x7FFFF000  # and up to a head less: recorders that stream announce this much or more (SoX, FFmpeg, 2026-11)
+)
 
 _CHUNKS: Final = 1000  # looked at, until the sound begins
 _RIFF_HEAD_BYTES: Final = 12  # 'RIFF', its size, 'WAVE'
@@ -68,17 +70,20 @@ def _sound(source: BinaryIO) -> tuple[int, int] | None:
 
 
 def _sound_of_riff(source: BinaryIO) -> tuple[int, int] | None:
+    """Read a WAV; its own size says only whether it knows one, for many a writer leaves it behind or sets it alone."""
     whole_bytes = int.from_bytes(source.read(4), "little") + 8
+    if whole_bytes >= UNKNOWN_RIFF_BYTES:
+        return None
     at = _RIFF_HEAD_BYTES
     for _ in range(_CHUNKS):
         source.seek(at)
         chunk = source.read(_RIFF_CHUNK_BYTES)
         size_bytes = int.from_bytes(chunk[4:], "little")
-        if len(chunk) < _RIFF_CHUNK_BYTES or at + size_bytes > whole_bytes or whole_bytes >= UNKNOWN_RIFF_BYTES:
+        if len(chunk) < _RIFF_CHUNK_BYTES:
             return None
         at += _RIFF_CHUNK_BYTES
         if chunk[:4] == b"data":
-            return (at, size_bytes) if size_bytes else None
+            return (at, size_bytes) if 0 < size_bytes < UNKNOWN_RIFF_BYTES - at else None
         at += size_bytes + size_bytes % 2
     return None
 

@@ -198,7 +198,8 @@ def _check_shape(rate_hz: int, channels: int) -> None:
 def _describe(container: InputContainer, stream: AudioStream, first: AudioFrame, announced: int | None) -> StreamInfo:
     """Describe the stream by its first frame: AAC with band replication doubles the rate its header names.
 
-    `announced` is how many bytes of sound the header claims, which FFmpeg cuts down to those that are there.
+    `announced` is how many bytes of sound the header claims, which FFmpeg cuts down to those that are there,
+    and takes for all that follow where a W64 is longer than it says.
     """
     _check_shape(first.sample_rate, first.layout.nb_channels)
     claimed_s: float | None = None
@@ -207,7 +208,7 @@ def _describe(container: InputContainer, stream: AudioStream, first: AudioFrame,
     elif container.duration:
         claimed_s = container.duration / 1e6
     if announced is not None and stream.codec_context.name.startswith("pcm_") and stream.codec_context.bit_rate:
-        claimed_s = max(claimed_s or 0.0, announced * 8 / stream.codec_context.bit_rate)
+        claimed_s = announced * 8 / stream.codec_context.bit_rate
     if claimed_s is not None and not (math.isfinite(claimed_s) and claimed_s > 0):
         claimed_s = None
     format_name = container.format.name.partition(",")[0]

@@ -9,7 +9,7 @@ import pytest
 from tests.worker.audio.signals import tone, wav_bytes, white_noise, write, write_av
 from tests.worker.audio.studio import Studio
 from worker.audio.files.completeness import cut_off
-from worker.audio.inspector import listen
+from worker.audio.inspector import Inspection, listen
 
 Make = Callable[[Path], Path]
 
@@ -116,3 +116,33 @@ def test_what_is_missing_of_a_cut_file_is_measured_against_its_header(studio: St
         else:
             assert found.measures.missing_share == pytest.approx(1 - kept, abs=0.02)
             assert found.measures.missing_share == 0.0 or kept < 1
+
+
+@pytest.mark.parametrize("riff_bytes", [0, 36, None], ids=["none", "never set", "right"])
+def test_a_wav_whose_sound_claims_hours_is_told_whatever_its_own_size_is(
+    studio: Studio, riff_bytes: int | None
+) -> None:
+    whole = wav_bytes(white_noise(5.0, 16_000), 16_000)
+    size_bytes = len(whole) - 8 if riff_bytes is None else riff_bytes
+    lying = bytearray(whole)
+    lying[4:8] = size_bytes.to_bytes(4, "little")
+    lying[40:44] = (2 * 16_000 * 36_000).to_bytes(4, "little")
+    measured = inspected(studio, bytes(lying))
+    assert "truncated: the header claims 36000.00 s, 5.00 s could be decoded" in measured.warnings
+    assert measured.measures.missing_share == pytest.approx(1.0, abs=0.001)
+    lying[40:44] = whole[40:44]
+    assert inspected(studio, bytes(lying)).measures.missing_share == 0.0, "only its own size is wrong"
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.w64"])
+def test_what_follows_a_whole_file_is_not_claimed_by_it(studio: Studio, name: str) -> None:
+    data = write(studio.folder / name, white_noise(5.0, 16_000), 16_000).read_bytes()
+    measured = inspected(studio, data + data)
+    assert [warning for warning in measured.warnings if "claims" in warning] == []
+    assert measured.measures.missing_share == 0.0
+
+
+def inspected(studio: Studio, data: bytes) -> Inspection:
+    path = studio.folder / "found"
+    path.write_bytes(data)
+    return listen(studio.decoder, path, filename="found", limits=studio.limits, progress=lambda _: None).inspection
