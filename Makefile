@@ -60,7 +60,7 @@ test: dev ## Run the tests
 check: lint types imports docs-check test ## What CI runs
 
 bench: dev ## Measure against named floors
-	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench
 
 sound-eval: $(VENV)/.sound ## Score the treatment of sound on recordings (SOUNDS=folder with a sounds.csv; needs a C compiler)
 	@$(BIN)/python -m tests.sound_eval $(if $(SOUNDS),"$(SOUNDS)",--help)
