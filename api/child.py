@@ -40,9 +40,9 @@ class Patience:
     """How long deaths are put up with, and how long a child may take to end."""
 
     first_pause_s: float = 0.2  # before the first restart; doubles with each death
-    longest_pause_s: float = 5.0
+    longest_pause_s: float = 30.0
     steady_after_s: float = 30.0  # a life this long makes the next death a first one again
-    deaths: int = 5  # so many within `within_s` end everything
+    deaths: int = 5  # so many within `within_s`, and none of the lives was steady: it is in trouble
     within_s: float = 60.0
     grace_s: float = 15.0  # from SIGTERM to SIGKILL, for one child
     total_grace_s: float = 25.0  # ... and for all of them
@@ -58,6 +58,9 @@ class Child:
         self.restart_at_s: float | None = None  # on the monotonic clock; None while it lives
         self._spec, self._patience, self._transcript = spec, patience, transcript
         self._deaths_at_s: deque[float] = deque(maxlen=patience.deaths)
+        self.is_in_trouble = False  # it died often in a short time, and has not lived steadily since
+        self._lives = 0
+        self._can_live = False  # it has lived steadily once, or was ended from outside before it could
         self._pause_s = patience.first_pause_s
         self._started_at_s = 0.0
         self._process: subprocess.Popen[bytes] | None = None
@@ -100,24 +103,38 @@ class Child:
         if self._process is None or self._process.poll() is None:
             return None
         code = self._process.returncode
+        self._can_live |= code < 0 or code > 128  # whoever is killed has not ended by itself
         self.kill()
         return self._bury(_describe(code))
 
     def _bury(self, death: str) -> str:
         """Count a death and set the time of the next life."""
         now_s = time.monotonic()
-        if now_s - self._started_at_s >= self._patience.steady_after_s:
+        if self.is_steady:
+            self.is_in_trouble, self._can_live = False, True
+            self._deaths_at_s.clear()
             self._pause_s = self._patience.first_pause_s
+        self._lives += 1
         self._deaths_at_s.append(now_s)
         self.restart_at_s = now_s + self._pause_s
         self._pause_s = min(2 * self._pause_s, self._patience.longest_pause_s)
         return death
 
     @property
-    def is_hopeless(self) -> bool:
-        """Whether it died so often in so short a time that starting it again would only hide why."""
+    def is_steady(self) -> bool:
+        """Whether this life has been long enough to say that the child can live here."""
+        return time.monotonic() - self._started_at_s >= self._patience.steady_after_s
+
+    @property
+    def dies_often(self) -> bool:
+        """Whether it died so often in so short a time that something is wrong with it, and not with one moment."""
         often = len(self._deaths_at_s) == self._patience.deaths
         return often and self._deaths_at_s[-1] - self._deaths_at_s[0] <= self._patience.within_s
+
+    @property
+    def cannot_start(self) -> bool:
+        """Whether all of its first lives ended soon and by themselves, as with settings that it refuses."""
+        return self._lives == self._patience.deaths and self.dies_often and not self._can_live
 
     def terminate(self) -> None:
         """Ask the child to end."""

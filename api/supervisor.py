@@ -31,12 +31,14 @@ Ready = Callable[[threading.Event], None]
 
 
 def supervise(specs: Sequence[ChildSpec], *, patience: Patience | None = None, ready: Ready | None = None) -> int:
-    """Run the children, in this order, until a signal or a hopeless child; return the exit code.
+    """Run the children, in this order, until a signal or a child that cannot start; return the exit code.
+
+    One that dies is started again, after ever longer pauses: the API takes uploads whatever becomes of the worker.
 
     `ready` is called in a thread of its own once the children are started, with an event that is set when the
     supervisor stops: the place to wait for the API's first answer and print a banner.
 
-    Returns 0 after SIGINT, SIGTERM or SIGHUP, 1 when a child died too often (its last words are then on stderr), and
+    Returns 0 after SIGINT, SIGTERM or SIGHUP, 1 when a child could not start (its last words are then on stderr), and
     130 when a Ctrl-C cut the stopping short. Must be called from the main thread.
     """
     transcript = Transcript([*(spec.name for spec in specs), OURSELVES])
@@ -104,15 +106,15 @@ class _Supervisor:
             self._start(child)
         if ready is not None:
             threading.Thread(target=ready, args=(stopping,), name="ready", daemon=True).start()
-        hopeless = self._watch()
+        failed = self._watch()
         stopping.set()
         is_orderly = self._stop()
-        if hopeless is not None:
+        if failed is not None:
             return FAILED
         return 0 if is_orderly else CUT_SHORT
 
     def _watch(self) -> Child | None:
-        """Keep the children alive until a stop signal (None), or until one is hopeless (that one)."""
+        """Keep the children alive until a stop signal (None), or until one cannot start (that one)."""
         while True:
             for child in self._children:
                 death = child.find_death()
@@ -124,18 +126,24 @@ class _Supervisor:
                 return None
 
     def _start(self, child: Child) -> bool:
-        """Start a child; tell whether it is hopeless."""
+        """Start a child; tell whether it cannot start."""
         failure = child.start()
         return failure is not None and self._mourn(child, failure)
 
     def _mourn(self, child: Child, death: str) -> bool:
-        """Say how a child died and when it comes back; tell whether it is hopeless."""
+        """Say how a child died and when it comes back; tell whether it cannot start."""
         assert child.restart_at_s is not None
-        if not child.is_hopeless:
+        patience = self._patience
+        if not child.cannot_start:
             pause_s = max(0.0, child.restart_at_s - time.monotonic())
             self._say(f"{child.name} died ({death}); started again in {pause_s:.1f} s")
+            if child.dies_often and not child.is_in_trouble:
+                child.is_in_trouble = True
+                self._say(
+                    f"TROUBLE: {child.name} died {patience.deaths} times within {patience.within_s:g} s. Everything "
+                    f"else goes on; it is started again after pauses of up to {patience.longest_pause_s:g} s."
+                )
             return False
-        patience = self._patience
         self._say(f"{child.name} died ({death}), {patience.deaths} times within {patience.within_s:g} s; giving up")
         self.verdict = [
             f"{child.name} died {patience.deaths} times within {patience.within_s:g} s (the last time: {death}). "

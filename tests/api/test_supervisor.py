@@ -156,7 +156,7 @@ def test_a_child_that_was_killed_leaves_nothing_of_itself_behind(start, tmp_path
     assert until(lambda: is_gone(sleeper))
 
 
-def test_five_deaths_end_everything_with_the_last_words(start):
+def test_a_child_that_cannot_start_ends_everything_with_its_last_words(start):
     up = start(
         child("api", LIVE),
         child("worker", "print('out of cheese'); raise SystemExit(4)"),
@@ -168,6 +168,31 @@ def test_five_deaths_end_everything_with_the_last_words(start):
     assert complaints.startswith("worker died 5 times within 60 s (the last time: exit code 4). Its last words:\n")
     assert complaints.count("    out of cheese\n") == 5
     assert is_gone(api)
+
+
+def test_a_child_that_is_killed_again_and_again_ends_nothing_else(start):
+    up = start(child("api", LIVE), child("worker", LIVE), first_pause_s=0.01, longest_pause_s=0.05)
+    api, worker = up.processes_of("api", "worker")
+    for _ in range(8):
+        os.kill(worker, signal.SIGKILL)
+        worker = up.process_of("worker")
+    assert not is_gone(api)
+    assert len([line for line in up.lines if "TROUBLE: worker died 5 times within 60 s" in line]) == 1
+    up.process.send_signal(signal.SIGINT)
+    assert up.end() == (0, "")
+
+
+def test_a_child_that_could_live_once_may_fail_for_as_long_as_it_likes(start, tmp_path):
+    program = (
+        "import pathlib, sys, time; mark = pathlib.Path(sys.argv[1]); first = not mark.exists(); mark.touch(); "
+        "time.sleep(0.6 * first); print('fails'); raise SystemExit(1)"
+    )
+    worker = child("worker", program, tmp_path / "mark")
+    up = start(child("api", LIVE), worker, steady_after_s=0.5, first_pause_s=0.01, longest_pause_s=0.05)
+    api = up.process_of("api")
+    for _ in range(9):
+        up.hears("fails")
+    assert not is_gone(api)
 
 
 def test_each_death_doubles_the_pause_up_to_the_longest(start):
