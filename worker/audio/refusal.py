@@ -13,7 +13,7 @@ from worker.audio.measure.inspection import Examination
 from worker.audio.measure.measures import measure
 from worker.audio.measure.verdicts import CHECKS, Finding, Verdict
 
-USABLE_S: Final = (3.0, 10.0, 15.0)  # least, best, most: the stretch that may save a recording
+USABLE_S: Final = (5.0, 10.0, 15.0)  # least, best, most: the stretch that may save a recording
 SAVED_FROM: Final = {"snr": 15.0, "speech_share": 0.7}  # what the stretch must reach to make up for the whole
 USUAL_LUFS: Final = "-30 to -16"  # of speech that is recorded with care
 _PARTLY: Final = "Parts of the recording are no use; only good stretches of it are sent. "

@@ -34,6 +34,7 @@ LOUDEST_PAUSES: Final = 0.03  # of the windows in pauses: clicks, breaths
 # Noise that comes and goes is the mean of all pauses and not their quieter part. One cough must not be taken for it, so
 # the loudest fifth of the pauses, which lies together in time, is left out, and there has to be a second of them.
 MANY_PAUSES: Final = 31
+DOUBTED_SPEECH: Final = 0.2  # from here on it may be a word that is mumbled, and counts neither way
 PAUSE_PARTS: Final = 5
 SILENT_DB: Final = NOTHING_DB + 1.0
 
@@ -117,7 +118,8 @@ def _by_level(tracks: Tracks) -> tuple[float | None, Method | None]:
     quiet = np.sort(tracks.levels_db[sure if sure.sum() >= MIN_PAUSES else pauses])
     if quiet.size >= MIN_PAUSES:
         quiet = quiet[: quiet.size - int(np.ceil(LOUDEST_PAUSES * quiet.size))]
-        noise_power = max(_mean_power(quiet), _coming_and_going(tracks.levels_db[pauses]))
+        heard = tracks.levels_db[pauses & (tracks.speech < DOUBTED_SPEECH)]
+        noise_power = max(_mean_power(quiet), _coming_and_going(heard))
         return float(_ratio_db(np.float64(_mean_power(speech)), np.float64(noise_power))), "pauses"
     floor_db, loud_db = np.percentile(tracks.levels_db[sounding], PERCENTILES)
     return float(np.clip(loud_db - floor_db - PERCENTILE_BIAS_DB, *RANGE_DB)), "percentile"

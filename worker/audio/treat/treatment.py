@@ -16,7 +16,7 @@ from worker.audio.measure.voices import voice_kept
 from worker.audio.scratch import Scratch
 from worker.audio.tracks import ANALYSIS_RATE_HZ, WINDOW_FRAMES, Span, Tracks
 from worker.audio.treat.capture import Capture
-from worker.audio.treat.composition import Blocks
+from worker.audio.treat.composition import Blocks, margin_frames
 from worker.audio.treat.gate import SpectralGate
 from worker.audio.treat.harm import Judgement, judge
 from worker.audio.treat.mask import MaskDenoiser
@@ -33,7 +33,8 @@ class Treated:
 
     Attributes:
         signal: Holds the stretches.
-        places: First frame and one past the last of each, in the order in which they were asked for.
+        places: First frame and one past the last of each, in the order in which they were asked for; beside each lies
+            what `composed` reads beyond its ends.
         tracks: The moments of all of them, joined in that order, as they are now.
         method, cap_db: What was done; `none` also where a treatment was tried and did not help.
         tried: What was tried, where something was.
@@ -78,13 +79,15 @@ def treat(
     listening = _Listening(scratch.rate_hz)
     total = sum(end - start for start, end in places)
     moved: list[tuple[int, int]] = []
+    margin = margin_frames(scratch.rate_hz)
     for start, end in places:
-        first = scratch.frames
-        for block in source.blocks(start, end):
+        first, past = scratch.frames + margin, scratch.frames + margin + end - start
+        for block in source.blocks(start - margin, end + margin):
+            begin = scratch.frames
             scratch.append(block)
-            listening.add(block)
-            report(scratch.frames / max(total, 1))
-        moved.append((first, scratch.frames))
+            listening.add(block[:, max(first - begin, 0) : max(past - begin, 0)])
+            report(min(scratch.frames / max(total, 1), 1.0))
+        moved.append((first, past))
     after = listening.conclude()
     kept = _voice_kept(capture.scratch, places, scratch, moved, before)
     judgement = judge(before, after, kept)

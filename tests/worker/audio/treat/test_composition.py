@@ -6,7 +6,7 @@ import pytest
 
 from tests.worker.audio.signals import Samples, tone
 from worker.audio.scratch import Scratch
-from worker.audio.treat.composition import FADE_S, Stretch, composed, measured
+from worker.audio.treat.composition import FADE_S, Stretch, composed, margin_frames, measured
 
 RATE_HZ = 16_000
 
@@ -33,8 +33,22 @@ def test_stretches_follow_one_another_each_with_its_gain(tmp_path: Path) -> None
     ones = np.ones((1, 4_000), np.float32)
     whole = joined(tmp_path, (ones, 0, 1_000, 0.5, False, False), (0.2 * ones, 100, 300, 2.0, False, False))
     assert whole.shape == (1, 1_200)
-    assert whole[0, :1_000] == pytest.approx(0.5)
-    assert whole[0, 1_000:] == pytest.approx(0.4)
+    over = margin_frames(RATE_HZ)
+    assert whole[0, : 1_000 - over] == pytest.approx(0.5)
+    assert whole[0, 1_000 + over :] == pytest.approx(0.4)
+    assert (np.diff(whole[0, 1_000 - over : 1_000 + over]) <= 0).all()
+
+
+def test_a_steady_sound_has_no_hole_where_it_is_joined(tmp_path: Path) -> None:
+    ones = np.ones((1, 4_000), np.float32)
+    whole = joined(tmp_path, (ones, 0, 1_000, 1.0, False, True), (ones, 2_000, 4_000, 1.0, True, False))
+    assert whole[0] == pytest.approx(1.0)
+
+
+def test_what_was_cut_in_two_is_whole_again(tmp_path: Path) -> None:
+    sound = tone(10.0, RATE_HZ, amplitude=0.5)
+    parts = [(sound, start, start + 40_000, 1.0, start > 0, start < 120_000) for start in range(0, 160_000, 40_000)]
+    assert joined(tmp_path, *parts) == pytest.approx(sound, abs=1e-6)
 
 
 def test_a_cut_is_faded_on_its_side_only(tmp_path: Path) -> None:

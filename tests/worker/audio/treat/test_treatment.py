@@ -14,6 +14,7 @@ from worker.audio.scratch import Scratch
 from worker.audio.tracks import WINDOW_S, Span, Tracks, join
 from worker.audio.treat import rnnoise, treatment
 from worker.audio.treat.capture import Capture
+from worker.audio.treat.composition import margin_frames
 from worker.audio.treat.policy import Denoising, Method
 from worker.audio.treat.treatment import Treated, denoiser, treat
 
@@ -80,7 +81,8 @@ def test_a_treatment_that_helps_is_used(ward: Ward, noisy: tuple[Samples, int], 
     assert treated.judgement.helped, treated.judgement.reason
     assert (treated.method, treated.cap_db, treated.tried) == (method, 12.0, Denoising(method, 12.0))
     assert treated.signal is not plain
-    assert treated.places == ((0, sound.shape[1]),)
+    margin = margin_frames(rate_hz)
+    assert treated.places == ((margin, margin + sound.shape[1]),)
     before, after = estimate_snr(survey(sound[0], rate_hz)).snr_db, estimate_snr(treated.tracks).snr_db
     assert before is not None
     assert after is not None
