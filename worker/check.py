@@ -125,7 +125,8 @@ def _listen(request: Request, decoder: Decoder, advance: Advance, copies: Path) 
             refusal = refusal_of(found, file.filename)
             heard.append(Heard(file.id, file.filename, found.inspection, refusal))
             sources.append(Source(file.id, file.filename, file.path, file.sha256, found, shelf.path))
-    unlike = strangers([source.examination.voice for source in sources])
+    good = [source.examination for source in sources]
+    unlike = strangers([each.voice for each in good], [each.inspection.measures.speech_s for each in good])
     likeness = {sources[number].id: like for number, like in unlike.items()}
     return [replace(each, stranger=likeness.get(each.id)) for each in heard], sources
 

@@ -50,7 +50,7 @@ def validate(task: Task) -> Ending:
         with task.transaction() as session:  # the report shows what was measured of a recording that is no use
             _save(session, inspections)
         raise _all_in_one(refusals)
-    warnings = [*_warnings(task.recordings, inspections), *_strangers(task.recordings, voices)]
+    warnings = [*_warnings(task.recordings, inspections), *_strangers(task.recordings, voices, inspections)]
 
     def save(session: Session) -> None:
         _save(session, inspections)
@@ -95,8 +95,11 @@ def _warnings(recordings: Sequence[Recording], inspections: dict[str, Inspection
     ]
 
 
-def _strangers(recordings: Sequence[Recording], voices: Mapping[str, Vector | None]) -> list[Json]:
-    found = strangers([voices[recording.id] for recording in recordings])
+def _strangers(
+    recordings: Sequence[Recording], voices: Mapping[str, Vector | None], inspections: Mapping[str, Inspection]
+) -> list[Json]:
+    spoken_s = [inspections[recording.id].measures.speech_s for recording in recordings]
+    found = strangers([voices[recording.id] for recording in recordings], spoken_s)
     return [
         {"filename": each.filename, "sample_id": each.id, "warning": f"one_person: {told(found[number])}"}
         for number, each in enumerate(recordings)

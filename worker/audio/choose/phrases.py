@@ -159,7 +159,7 @@ def shortened_pauses(tracks: Tracks, span: Span) -> list[Span]:
         if following.start_s - last.end_s <= LONG_PAUSE_S:
             continue
         cut = Span(last.end_s + KEPT_PAUSE_S / 2, following.start_s - KEPT_PAUSE_S / 2)
-        if cut.start_s <= span.start_s or cut.end_s >= span.end_s or not _is_quiet(tracks, cut, last, following):
+        if cut.start_s <= span.start_s or cut.end_s >= span.end_s or not is_quiet_pause(tracks, cut, last, following):
             continue
         kept.append(Span(start_s, cut.start_s))
         start_s = cut.end_s
@@ -264,7 +264,8 @@ def _snr_db(tracks: Tracks, spoken: list[Phrase]) -> float:
     return float(10 * np.log10(powers[inside].mean() / np.median(powers[~inside])))
 
 
-def _is_quiet(tracks: Tracks, cut: Span, last: Span, following: Span) -> bool:
+def is_quiet_pause(tracks: Tracks, cut: Span, last: Span, following: Span) -> bool:
+    """Return whether what is to be cut out between two phrases lies clearly under the voices beside it."""
     voices_db = [_level_db(tracks, each, 50.0) for each in (last, following)]
     if tracks.part(cut).speech.max(initial=0.0) >= SURE_PROBABILITY:
         return False

@@ -1,18 +1,20 @@
 """Choose what of the recordings an engine gets: which stretches, in which order, in how many files.
 
 Pure, by what was measured. An engine that takes seconds gets the best ones, one that takes minutes the best segments
-joined, best first, and one that learns from everything gets everything that is usable. An engine's maxima are never a
-reason to refuse.
+joined, best first, and one that learns from everything gets everything that is usable. Other voices are left out where
+enough of the main one remains. An engine's maxima are never a reason to refuse.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from worker.audio.choose.phrases import phrases, shortened_pauses, tightened, trim
+from worker.audio.choose.remainder import remainder
 from worker.audio.choose.segments import LEAST_PART_S, Segment, pick, ranked
 from worker.audio.files.encode import Container, frames_that_fit
 from worker.audio.measure.inspection import Examination
+from worker.audio.measure.persons import strangers
 from worker.audio.measure.verdicts import CHECKS, Verdict
 from worker.audio.tracks import Span
 
@@ -68,8 +70,13 @@ def plan(examinations: Sequence[Examination], target: Target, *, trims: bool) ->
     needs a few more seconds than remain without them.
     """
     limit_s = _file_limit_s(examinations, target)
-    files = _plan(examinations, target, limit_s, trims=trims)
     least_s = target.least_s or 0.0
+    files = _plan(examinations, target, limit_s, trims=trims)
+    if sum(file.duration_s for file in files) < least_s:
+        # Of somebody else as well, before there is too little of anybody.
+        everybody = [replace(each, foreign=(), voice=None) for each in examinations]
+        more = _plan(everybody, target, limit_s, trims=trims)
+        files = max(files, more, key=lambda each: sum(file.duration_s for file in each))
     if NEARLY * least_s <= sum(file.duration_s for file in files) < least_s:
         wholes = [_all_of(number, each, trims=False) for number, each in enumerate(examinations)]
         untrimmed = _filled(wholes, examinations, target, limit_s)
@@ -78,6 +85,10 @@ def plan(examinations: Sequence[Examination], target: Target, *, trims: bool) ->
 
 
 def _plan(examinations: Sequence[Examination], target: Target, limit_s: float, *, trims: bool) -> tuple[FilePlan, ...]:
+    numbers = _of_one_person(examinations, target)
+    if len(numbers) < len(examinations):
+        files = _plan([replace(examinations[number], voice=None) for number in numbers], target, limit_s, trims=trims)
+        return tuple(replace(file, cuts=tuple(Cut(numbers[c.part], c.span) for c in file.cuts)) for file in files)
     best_s = target.best_s
     if best_s is not None and best_s <= ONE_STRETCH_S:
         stretch = _one_stretch(examinations, target, min(best_s, limit_s), limit_s)
@@ -92,6 +103,16 @@ def _plan(examinations: Sequence[Examination], target: Target, limit_s: float, *
     if sum(cut.span.duration_s for cuts in everything for cut in cuts) > total_s:
         everything = _by_recording(_best(examinations, total_s), len(examinations))
     return _filled(everything, examinations, target, limit_s)
+
+
+def _of_one_person(examinations: Sequence[Examination], target: Target) -> list[int]:
+    """Return the recordings without those of strangers, where there is enough without them; else all."""
+    everybody = list(range(len(examinations)))
+    spoken_s = [each.inspection.measures.speech_s for each in examinations]
+    unlike = strangers([each.voice for each in examinations], spoken_s)
+    kept = [number for number in everybody if number not in unlike]
+    enough_s = max(target.least_s or 0.0, min(target.best_s or float("inf"), sum(spoken_s) / 2))
+    return kept if kept and sum(spoken_s[number] for number in kept) >= enough_s else everybody
 
 
 def rate_of(examinations: Iterable[Examination], target: Target) -> int:
@@ -197,7 +218,7 @@ def _all_of(number: int, each: Examination, *, trims: bool) -> list[Cut]:
     if not trims:
         return [Cut(number, whole)]
     kept = trim(each.tracks, whole.duration_s)
-    return [Cut(number, span) for span in shortened_pauses(each.tracks, kept)]
+    return [Cut(number, span) for span in remainder(each.tracks, kept, each.foreign)]
 
 
 def _is_partly_useless(each: Examination) -> bool:

@@ -165,3 +165,28 @@ def test_whatever_the_recordings_cuts_lie_inside_and_limits_hold(
     assert len(files) <= (target.max_files or np.inf)
     assert seconds(files) <= (target.max_total_s or np.inf) + 1e-6
     assert plan(found, target, trims=True) == files
+
+
+def _voiced(found: Examination, direction: int) -> Examination:
+    return replace(found, voice=np.eye(4, dtype=np.float32)[direction])
+
+
+@pytest.mark.parametrize("target", [EVERYTHING, Target(best_s=10.0, max_files=1), Target(best_s=60.0)])
+def test_a_stranger_among_the_recordings_is_left_out_where_the_rest_is_enough(target: Target) -> None:
+    voices = [_voiced(examined(talk(40.0)), 0), _voiced(examined(talk(30.0)), 1), _voiced(examined(talk(40.0)), 0)]
+    assert {cut.part for file in plan(voices, target, trims=True) for cut in file.cuts} <= {0, 2}
+
+
+def test_strangers_are_taken_before_there_is_too_little() -> None:
+    voices = [_voiced(examined(talk(40.0)), 0), _voiced(examined(talk(30.0)), 1)]
+    files = plan(voices, Target(least_s=60.0), trims=True)
+    assert {cut.part for file in files for cut in file.cuts} == {0, 1}
+
+
+def test_an_engine_that_learns_from_everything_gets_no_other_voice() -> None:
+    found = replace(examined(talk(60.0)), foreign=(Span(20.0, 30.0),))
+    [file] = plan([found], EVERYTHING, trims=True)
+    assert not any(cut.span.start_s < 24.0 < cut.span.end_s for cut in file.cuts)
+    assert file.duration_s > 45.0
+    [file] = plan([found], replace(EVERYTHING, least_s=58.0), trims=True)
+    assert file.duration_s > 58.0

@@ -26,6 +26,13 @@ def test_of_two_that_differ_one_is_named() -> None:
     assert len(strangers([turned(0), turned(70)])) == 1
 
 
+def test_the_person_is_who_speaks_longest() -> None:
+    voices = [turned(0), turned(80), turned(5), turned(85)]
+    assert set(strangers(voices, [10.0, 60.0, 10.0, 60.0])) == {0, 2}
+    assert set(strangers(voices, [60.0, 10.0, 60.0, 10.0])) == {1, 3}
+    assert set(strangers([turned(0), turned(70)], [5.0, 50.0])) == {0}
+
+
 def test_one_recording_and_those_without_a_voice_are_no_strangers() -> None:
     assert strangers([]) == strangers([turned(0)]) == strangers([None, turned(0), None]) == {}
 
