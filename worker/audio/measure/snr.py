@@ -53,6 +53,7 @@ SPEECH_DEPTH_DB: Final = 25.0
 DOUBTFUL_DB: Final = 22.0
 NOISY_DB: Final = 14.0
 MOST_ABOVE_DB: Final = 1.0
+LEAST_SPOKEN: Final = 0.2  # share of the recording: in less, what is loud in the bands is the noise itself
 LOCAL_S: Final = 4.0
 MIN_HOPS: Final = 16
 PIECE_S: Final = 60
@@ -79,7 +80,8 @@ def estimate_snr(tracks: Tracks) -> Snr:
     """Estimate how far the voice of a recording stands above its noise."""
     snr_db, method = _by_level(tracks)
     quantile_db = _by_bands(tracks.bands_db)
-    if snr_db is not None and quantile_db is not None and snr_db < DOUBTFUL_DB and quantile_db < NOISY_DB:
+    is_heard = tracks.spoken.mean() >= LEAST_SPOKEN if tracks.windows else False
+    if snr_db is not None and quantile_db is not None and is_heard and snr_db < DOUBTFUL_DB and quantile_db < NOISY_DB:
         snr_db = min(snr_db, quantile_db + MOST_ABOVE_DB)
     return Snr(snr_db, method, quantile_db)
 
