@@ -26,6 +26,7 @@ ENGINES: Final[Mapping[str, Mapping[str, Engine]]] = {
 
 _OPENERS: Final[tuple[Callable[[Settings], Vendor | None], ...]] = (
     bland.open_bland,
+    elevenlabs.open_elevenlabs,
     buena.open_buena,
     retell.open_retell,
 )

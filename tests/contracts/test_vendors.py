@@ -40,7 +40,7 @@ class Scene:
         case = self.case
         return self.shop.order(
             at=Stage.SUBMIT, vendor=case.vendor, engine=case.engine, prepared=case.recording(),
-            container=case.container, prepared_s=case.file_s,
+            container=case.container, prepared_s=case.file_s, language=case.language,
         )  # fmt: skip
 
     @property

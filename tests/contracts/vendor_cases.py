@@ -11,6 +11,8 @@ from tests.fakes.bland import KEY as BLAND_KEY
 from tests.fakes.bland import FakeBland
 from tests.fakes.buena import KEY as BUENA_KEY
 from tests.fakes.buena import FakeBuena
+from tests.fakes.elevenlabs import KEY as ELEVENLABS_KEY
+from tests.fakes.elevenlabs import FakeElevenLabs
 from tests.fakes.retell import KEY as RETELL_KEY
 from tests.fakes.retell import FakeRetell
 from tests.fakes.server import FakeVendor
@@ -23,6 +25,7 @@ class VendorCase:
     Attributes:
         time_scale: Makes the engine's call timeout about a second.
         file_s: Length of the prepared file that is sent.
+        language: What the clone says is spoken.
         can_delete: A twin can be deleted there.
         tune: Sets the fake up before the service starts.
         finish: Does what a person or time does at the vendor, so that a training ends.
@@ -35,6 +38,7 @@ class VendorCase:
     time_scale: float
     container: str = "wav"
     file_s: float = 8.0
+    language: str | None = None
     can_delete: bool = True
     tune: Callable[[FakeVendor], None] = field(default=lambda _: None)
     finish: Callable[[FakeVendor], None] = field(default=lambda _: None)
@@ -73,6 +77,17 @@ def _finish(fake: FakeVendor) -> None:
     fake.finish()
 
 
+def _have_room(fake: FakeVendor) -> None:
+    """A plan of many professional voices: with one place, a twin would find it taken."""
+    assert isinstance(fake, FakeElevenLabs)
+    fake.plan["professional_voice_limit"] = 10
+
+
+def _verify_everybody(fake: FakeVendor) -> None:
+    assert isinstance(fake, FakeElevenLabs)
+    fake.desk.let_everybody_verify()
+
+
 # One engine of each way of creating a voice meets every misbehaviour; the others share its code and meet the few.
 CASES = [
     VendorCase("bland", "btts_v3", FakeBland, BLAND_KEY, time_scale=0.01),
@@ -80,6 +95,19 @@ CASES = [
         "buena", "default", FakeBuena, BUENA_KEY, time_scale=0.002, container="flac", tune=_trains, finish=_finish
     ),
     _retell("elevenlabs"),
+    VendorCase("elevenlabs", "ivc", FakeElevenLabs, ELEVENLABS_KEY, time_scale=0.005, container="flac"),
+    # A call that carries no recording has a tenth of the engine's timeout.
+    VendorCase(
+        "elevenlabs",
+        "pvc",
+        FakeElevenLabs,
+        ELEVENLABS_KEY,
+        time_scale=0.006,
+        container="flac",
+        language="en",
+        tune=_have_room,
+        finish=_verify_everybody,
+    ),
 ]
 FURTHER_CASES = [
     VendorCase("bland", "btts_v2", FakeBland, BLAND_KEY, time_scale=0.01),

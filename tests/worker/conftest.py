@@ -53,9 +53,10 @@ class Workshop:
         prepared: bytes = b"prepared",
         container: str = "flac",
         prepared_s: float = 2.0,
+        language: str | None = None,
     ) -> tuple[str, str]:
         """Write a clone whose job stands at a stage, with what was prepared in storage; return clone and job."""
-        new = replace(an_order(name=name), vendor=vendor, engine=engine, fallbacks=fallbacks)
+        new = replace(an_order(name=name), vendor=vendor, engine=engine, fallbacks=fallbacks, language=language)
         with self.database.write() as session:
             job_id = clones.create(session, new, max_clones=0, training_typical_s=1.0)
             session.execute(update(Job).where(Job.id == job_id).values(stage=at, queue=QUEUE_OF[at]))
