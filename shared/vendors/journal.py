@@ -18,7 +18,7 @@ _KEPT: ContextVar[list["Exchange"] | None] = ContextVar("exchanges", default=Non
 # Encoded sound, pictures and tokens are long runs without a space; no word that a person should read is.
 _LONG_RUN: Final = re.compile(r"[A-Za-z0-9+/_=-]{120,}")
 _SECRET_FIELD: Final = re.compile(
-    r'("(?:[a-z_]*(?:api_?key|token|secret|password|authorization)[a-z_]*)"\s*:\s*)"[^"]*"', re.IGNORECASE
+    r'("(?:[a-z_]*(?:api_?key|token|secret|password|authorization)[a-z_]*)"\s*:\s*)"[^"]*(?:"|\Z)', re.IGNORECASE
 )
 _SIGNED_ADDRESS: Final = re.compile(r'(https?://[^\s"?]+)\?[^\s"]+')
 
@@ -57,10 +57,9 @@ def note(exchange: Exchange) -> None:
 
 def redacted(body: bytes, secrets: tuple[str, ...] = (), *, chars: int = ANSWER_CHARS) -> str:
     """Return an answer as it may be kept: readable, short, and without secrets or sound."""
+    for secret in filter(None, secrets):  # before anything is cut: half a secret would not be known for one
+        body = body.replace(secret.encode(), "…".encode())
     text = body[: 4 * ANSWER_CHARS].decode("utf-8", errors="replace")
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "…")
     text = _SECRET_FIELD.sub(r'\1"…"', text)
     text = _SIGNED_ADDRESS.sub(r"\1?…", text)
     text = _LONG_RUN.sub(lambda run: f"…{len(run[0])} characters…", text)
