@@ -8,7 +8,7 @@ from shared import keys
 from shared.db.engine import Database
 from shared.db.migrate import upgrade
 from shared.errors import InvalidField
-from shared.keys import ALL_SCOPES, MAIN_ACCOUNT, KnownKey
+from shared.keys import ALL_SCOPES, KnownKey
 from shared.settings import Settings
 
 
@@ -40,7 +40,7 @@ def make_account(chosen: Settings, max_clones: int | None) -> str:
 
 def make_key(chosen: Settings, name: str, account_id: str | None, scopes: list[str] | None) -> MadeKey:
     """Make a key. Raises: NotFound, InvalidField, SetupError, DatabaseUnavailable."""
-    owner = account_id or MAIN_ACCOUNT
+    owner = keys.account_called(account_id)
     called = fields.name("name", name)
     if not called:
         raise InvalidField("A key needs a name that says what it is for.", field="name")

@@ -22,7 +22,8 @@ from shared import log
 from shared.errors import RangeNotSatisfiable, ServiceError, SourceMissing
 from shared.storage.protocol import Storage
 
-_ONE_RANGE: Final = re.compile(r"bytes\s*=\s*(\d{0,19})\s*-\s*(\d{0,19})\s*", re.IGNORECASE)
+_ONE_RANGE: Final = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.IGNORECASE)
+_NUMBER_DIGITS: Final = 19  # more than any recording has bytes; a longer number is as good as this much
 _NOT_TOKEN: Final = re.compile(r'[^ !#$&+.\w^`|~()@,;=\[\]{}-]|["\\%]', re.ASCII)
 _logger = log.get(__name__)
 
@@ -135,11 +136,11 @@ def wanted_range(header: str, size_bytes: int) -> tuple[int, int] | None:
     if found is None or not (found[1] or found[2]):
         return None
     if not found[1]:
-        length = min(int(found[2]), size_bytes)
+        length = min(_place(found[2]), size_bytes)
         start = size_bytes - length
     else:
-        start = int(found[1])
-        last = int(found[2]) if found[2] else size_bytes - 1
+        start = _place(found[1])
+        last = _place(found[2]) if found[2] else size_bytes - 1
         if found[2] and last < start:
             return None  # RFC 9110, 14.1.1: invalid, so it is as if it were not there
         length = min(last, size_bytes - 1) - start + 1
@@ -148,6 +149,11 @@ def wanted_range(header: str, size_bytes: int) -> tuple[int, int] | None:
             f"The recording has {size_bytes} bytes; the range '{header[:60]}' has none of them.", size_bytes=size_bytes
         )
     return start, length
+
+
+def _place(digits: str) -> int:
+    significant = digits.lstrip("0")
+    return int(significant or "0") if len(significant) <= _NUMBER_DIGITS else 10**_NUMBER_DIGITS
 
 
 def attachment(filename: str) -> str:

@@ -142,7 +142,7 @@ def _fingerprint(request: Request, content: Mapping[str, Any]) -> str:
 
 
 def _presented(request: Request) -> str | None:
-    keys = request.headers.getlist(HEADER)
+    keys = [value.strip(" \t") for value in request.headers.getlist(HEADER)]  # RFC 9110, 5.5: not part of the value
     if not keys:
         return None
     if len(keys) > 1 or not _KEY.fullmatch(keys[0]):

@@ -62,6 +62,11 @@ def create_account(session: Session, *, account_id: str | None = None, max_clone
     return new
 
 
+def account_called(name: str | None) -> str:
+    """Return the id of the account that is meant: none and `main` are this machine's own."""
+    return MAIN_ACCOUNT if name in (None, "main") else name
+
+
 def create_key(
     session: Session, account_id: str, *, name: str, scopes: tuple[str, ...] = ALL_SCOPES, key: str | None = None
 ) -> str:
@@ -121,7 +126,7 @@ def revoke(session: Session, key_id: str) -> None:
 
 
 def ensure_bootstrap(database: Database, key: str | None) -> None:
-    """Make the account `main`, and the operator's key with every scope on it, where they are absent.
+    """Make the account `main` (acc_main), and the operator's key with every scope on it, where they are absent.
 
     Two processes may do so at once: the loser of the race finds that its work is done.
     """

@@ -59,8 +59,8 @@ class Settings(BaseSettings):
     bootstrap_api_key: SecretStr | None = Field(
         None,
         min_length=8,
-        description="This key with every scope, on account `main`, is created at start-up if absent; unset: `up` "
-        "makes one and keeps it in `api-key` in the data folder",
+        description="This key with every scope, on account `main` (acc_main), is created at start-up if absent; "
+        "unset: `up` makes one and keeps it in `api-key` in the data folder",
     )
 
     api_url: str | None = Field(

@@ -40,7 +40,7 @@ def create_account(
 @keys.command("create")
 def create_key(
     name: Annotated[str, typer.Option(help="What the key is for")],
-    account: Annotated[str | None, typer.Option(help="Whose key it is; default the account `main`")] = None,
+    account: Annotated[str | None, typer.Option(help="Whose key it is; default `main`, which is acc_main")] = None,
     scope: Annotated[list[str] | None, typer.Option(help="Such as voice:read; repeat; default all")] = None,
     as_json: AsJson = False,
 ) -> None:

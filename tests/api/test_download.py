@@ -138,3 +138,25 @@ def test_a_file_name_cannot_break_out_of_its_header() -> None:
         assert disposition.isascii()
         assert disposition.count('"') == 2
         assert not {"\r", "\n", "\\"} & set(disposition)
+
+
+HUGE = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        (f"bytes=0-{HUGE}", (0, 100)),
+        (f"bytes=-{HUGE}", (0, 100)),
+        (f"bytes=5-{'0' * 5000}7", (5, 3)),
+        (f"bytes={HUGE}-", None),
+        (f"bytes={HUGE}-{HUGE}", None),
+        ("bytes=99999999999999999999999-", None),
+    ],
+)
+def test_a_number_of_any_length_is_a_number(header: str, found: tuple[int, int] | None) -> None:
+    if found is not None:
+        assert wanted_range(header, 100) == found
+        return
+    with pytest.raises(RangeNotSatisfiable):
+        wanted_range(header, 100)

@@ -71,3 +71,18 @@ def test_a_plain_body_may_say_so(port: int, encoding: str) -> None:
         f"http://127.0.0.1:{port}/", content=b"x" * 1000, headers={"content-encoding": encoding}, trust_env=False
     )
     assert (taken.status_code, taken.text) == (200, "1000")
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "Deflate,chunked", "chunked, chunked"])
+def test_a_body_that_is_packed_on_its_way_is_415(port: int, coding: str) -> None:
+    status, body = ask(port, "POST / HTTP/1.1", "Host: a", f"Transfer-Encoding: {coding}", "", "5", "hello", "0", "")
+    assert (status, json.loads(body)["code"]) in [(415, "CONTENT_ENCODING_UNSUPPORTED"), (400, "INVALID_REQUEST")]
+    assert status == 415 or coding == "chunked, chunked"
+
+
+@pytest.mark.parametrize("coding", ["chunked", "Chunked"])
+def test_a_body_in_chunks_is_taken(port: int, coding: str) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        head = f"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: {coding}\r\n\r\n"
+        connection.sendall(head.encode() + b"5\r\nhello\r\n0\r\n\r\n")
+        assert connection.makefile("rb").read().endswith(b"\r\n\r\n5")

@@ -1,5 +1,7 @@
 """The mechanism by itself: what a request is known by, and a JSON operation that creates."""
 
+import http.client
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -114,3 +116,14 @@ def test_an_operation_that_fails_unforeseen_gives_the_key_back(service: tuple[Se
     headers = {"idempotency-key": "k", "connection": "close"}
     assert client.post("/things", json={}, headers=headers).status_code == 500
     assert client.post("/things", json={"max": 1}, headers=headers).status_code == 201
+
+
+def test_blanks_around_a_key_are_not_part_of_it(service: tuple[Services, httpx.Client]) -> None:
+    _, client = service
+    plain = http.client.HTTPConnection(client.base_url.host, client.base_url.port)  # httpx sends no such value
+    plain.request("POST", "/things", '{"max": 3}', {"Idempotency-Key": " padded \t", "Connection": "close"})
+    first = plain.getresponse()
+    again = client.post("/things", json={"max": 3}, headers={"Idempotency-Key": "padded"})
+    assert (first.status, again.json()) == (201, json.load(first))
+    inside = client.post("/things", json={"max": 3}, headers={"Idempotency-Key": "a b"})
+    assert inside.json()["code"] == "INVALID_FIELD"

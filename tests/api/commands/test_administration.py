@@ -1,12 +1,17 @@
 """How keys are listed: within the width of a terminal, with ids that can be copied whole."""
 
 import io
+from pathlib import Path
 
+import pytest
 from rich.console import Console
 
+from api.administration import make_key
 from api.commands.administration import _keys_table
+from shared.errors import NotFound
 from shared.ids import ACCOUNT, KEY, new_id
 from shared.keys import ALL_SCOPES, KnownKey
+from shared.settings import Settings
 
 
 def shown(*keys: KnownKey) -> str:
@@ -41,3 +46,10 @@ def test_keys_stand_under_their_account_and_scopes_without_what_all_share() -> N
 
 def test_no_keys_are_shown_as_nothing() -> None:
     assert shown().strip() == ""
+
+
+def test_main_is_the_account_that_keys_are_for_without_one(tmp_path: Path) -> None:
+    chosen = Settings(data_dir=tmp_path, database_url=f"sqlite:///{tmp_path / 'a.db'}")
+    assert [make_key(chosen, "ci", name, None).account_id for name in (None, "main", "acc_main")] == ["acc_main"] * 3
+    with pytest.raises(NotFound, match="acc_other"):
+        make_key(chosen, "ci", "acc_other", None)

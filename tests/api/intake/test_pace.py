@@ -72,3 +72,30 @@ def test_what_the_stream_raises_passes_even_when_it_is_a_timeout():
 
     with pytest.raises(TimeoutError, match="of its own"):
         run(received(broken(), rate=10))
+
+
+def test_a_rate_just_below_the_least_is_given_up_after_a_window():
+    with pytest.raises(UploadTimeout, match="on average over") as given_up:
+        run(received(slowly([b"xxxx"] * 1000, 0.01), rate=500))
+    assert int(given_up.value.message.split()[1]) < 100, "a window of it has 40 bytes, and must have 50"
+
+
+def test_what_came_before_the_window_counts_no_longer():
+    async def fast_then_slow():
+        yield b"x" * 100_000
+        for _ in range(1000):
+            await asyncio.sleep(0.01)
+            yield b"xxxx"
+
+    with pytest.raises(UploadTimeout) as given_up:
+        run(received(fast_then_slow(), rate=500))
+    assert int(given_up.value.message.split()[1]) < 100_200
+
+
+def test_a_stall_is_made_up_for_within_the_window():
+    async def uneven():
+        for _ in range(6):
+            await asyncio.sleep(0.04)
+            yield b"x" * 50
+
+    assert len(run(received(uneven(), rate=500))) == 300
