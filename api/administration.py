@@ -1,11 +1,12 @@
 """Accounts and keys for the operator at the terminal: straight in the database, without a running service."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from api import fields
 from shared import keys
-from shared.db.engine import Database
+from shared.db.engine import Database, parse_url
 from shared.db.migrate import upgrade
 from shared.errors import InvalidField
 from shared.keys import ALL_SCOPES, KnownKey
@@ -49,8 +50,17 @@ def make_key(chosen: Settings, name: str, account_id: str | None, scopes: list[s
         return MadeKey(keys.create_key(session, owner, name=called, scopes=granted), owner, granted)
 
 
+def unmake_key(chosen: Settings, made: MadeKey) -> None:
+    """Revoke a key that nobody was told. Raises: SetupError, DatabaseUnavailable."""
+    with open_database(chosen).write() as session:
+        keys.revoke_secret(session, made.key)
+
+
 def known_keys(chosen: Settings) -> tuple[KnownKey, ...]:
-    """Return every key, revoked ones too. Raises: SetupError, DatabaseUnavailable."""
+    """Return every key, revoked ones too; nothing is made to look for them. Raises: SetupError, DatabaseUnavailable."""
+    url = parse_url(chosen.database_url)
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        return ()
     with open_database(chosen).read() as session:
         return keys.list_keys(session)
 

@@ -1,9 +1,16 @@
 """The command `clonepipe`. Each group of commands is one file in commands/; servers start as child processes."""
 
+import errno
+import os
+import sys
+from typing import Final
+
 import typer
 
 from api.commands import administration, adopt, check, clone, demo, doctor, serving, vendors
 from shared.errors import ServiceError, SetupError
+
+_UNWRITABLE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 
 app = typer.Typer(
     name="clonepipe",
@@ -34,9 +41,24 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        typer.secho(f"clonepipe: What there is to say cannot be written: {error.strerror}.", fg="red", err=True)
+        _drop_output()
+        raise SystemExit(2) from None
     except ServiceError as error:
         typer.secho(f"clonepipe: {error.message}", fg="red", err=True)
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in _UNWRITABLE:
+            _drop_output()
         raise SystemExit(2 if isinstance(error, SetupError) else 1) from None
+
+
+def _drop_output() -> None:
+    """Let what is left in the buffer go nowhere: the interpreter would try to write it once more at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 if __name__ == "__main__":

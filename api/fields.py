@@ -18,6 +18,7 @@ DESCRIPTION_CHARS: Final = 2000
 NAME_CHARS: Final = 255  # what a row can hold; the engine's own limit is checked when the engine is known
 JSON_CHARS: Final = 16_384
 JSON_LEVELS: Final = 16  # of objects and lists inside each other
+NUMBER_DIGITS: Final = 400  # more than the largest float has; reading digits takes time that grows with their square
 URL_CHARS: Final = 2048
 MOST_VENDORS: Final = 8
 GENDERS: Final = ("male", "female", "neutral")
@@ -123,8 +124,18 @@ def url(field: str, value: str) -> str:
 def json_object(field: str, value: str) -> dict[str, Any]:
     """Return a JSON object that can be stored and written again as it came."""
     _short_enough(field, value, JSON_CHARS)
+
+    def integer(digits: str) -> int:
+        if len(digits) > NUMBER_DIGITS:
+            raise InvalidField(
+                f"'{field}' has a number of {len(digits)} digits; at most {NUMBER_DIGITS} are read.",
+                field=field,
+                limit=NUMBER_DIGITS,
+            )
+        return int(digits)
+
     try:
-        parsed = json.loads(value, parse_constant=_no_number, parse_float=_finite)
+        parsed = json.loads(value, parse_constant=_no_number, parse_float=_finite, parse_int=integer)
     except RecursionError:
         raise _too_deep(field) from None
     except ValueError:

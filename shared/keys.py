@@ -125,6 +125,11 @@ def revoke(session: Session, key_id: str) -> None:
         raise NotFound(f"There is no working key '{key_id}'. 'clonepipe keys list' shows them.")
 
 
+def revoke_secret(session: Session, key: str) -> None:
+    """Make a key stop working at once, by the key itself."""
+    session.execute(update(ApiKey).where(ApiKey.digest == digest(key)).values(revoked_at=db_now()))
+
+
 def ensure_bootstrap(database: Database, key: str | None) -> None:
     """Make the account `main` (acc_main), and the operator's key with every scope on it, where they are absent.
 

@@ -10,6 +10,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from shared.errors import SetupError
 from shared.settings import settings
 
 if TYPE_CHECKING:
@@ -45,10 +46,14 @@ def create_key(
     as_json: AsJson = False,
 ) -> None:
     """Make an API key and print it; it is shown only this once."""
-    from api.administration import make_key
+    from api.administration import make_key, unmake_key
 
     made = make_key(settings(), name, account, scope)
-    typer.echo(json.dumps(made.to_json()) if as_json else made.key)
+    try:
+        typer.echo(json.dumps(made.to_json()) if as_json else made.key)  # and flushes
+    except OSError as error:
+        unmake_key(settings(), made)
+        raise SetupError(f"The key could not be shown ({error.strerror}), so it was revoked; make another.") from error
 
 
 @keys.command("list")

@@ -24,6 +24,7 @@ from rich.text import Text
 from api.commands.dealings import vendors_and_clock
 from api.commands.finding import Finding, State
 from api.commands.outcome import EXIT_FAILED
+from shared.errors import SetupError
 from shared.settings import EMBEDDED, MIB, Settings, settings, unknown_settings
 
 _ANSWERS_S: Final = 2.0  # what a broker may take
@@ -50,7 +51,14 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and
     1  it cannot
     2  the settings cannot be read, or the command is wrong
     """
-    findings = examine(settings())
+    try:
+        chosen = settings()
+    except SetupError as error:
+        if as_json:
+            unread = Finding("settings", State.FAIL, error.message)
+            typer.echo(json.dumps({"verdict": State.FAIL, "checks": [asdict(unread)]}, ensure_ascii=False, indent=2))
+        raise
+    findings = examine(chosen)
     worst = max((finding.state for finding in findings), key=list(State).index)
     if as_json:
         told = {"verdict": worst, "checks": [asdict(finding) for finding in findings]}
@@ -87,6 +95,9 @@ def _data_folder(chosen: Settings) -> Iterator[Finding]:
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         yield Finding("data folder", State.FAIL, f"{folder}: {existing} cannot be written by this user.")
         return
+    if not shutil.disk_usage(existing).total:  # a file system of the kernel's own, such as /proc
+        yield Finding("data folder", State.FAIL, f"{folder}: {existing} is no place for files.")
+        return
     words = f"{folder}" if existing == folder else f"{folder}, which the first start makes"
     yield Finding("data folder", State.OK, words)
     free_bytes = shutil.disk_usage(existing).free
@@ -104,7 +115,7 @@ def _existing(path: Path) -> Path:
 def _database(chosen: Settings) -> Iterator[Finding]:
     from shared.db.engine import Database, parse_url
     from shared.db.migrate import is_current
-    from shared.errors import DatabaseUnavailable, SetupError
+    from shared.errors import DatabaseUnavailable
 
     try:
         url = parse_url(chosen.database_url)
@@ -153,7 +164,6 @@ def _storage(chosen: Settings) -> Iterator[Finding]:
 
 def _broker(chosen: Settings) -> Iterator[Finding]:
     from shared.broker import EmbeddedBroker, find_server, ping
-    from shared.errors import SetupError
 
     if chosen.broker_url != EMBEDDED:
         if ping(chosen.broker_url, _ANSWERS_S):

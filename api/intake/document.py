@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from starlette.requests import Request
 
+from api.fields import NUMBER_DIGITS
 from api.intake.pace import PacedStream
 from shared.errors import InvalidField, MalformedBody
 
 MAX_DOCUMENT_BYTES: Final = 64 * 1024
-NUMBER_DIGITS: Final = 400  # more than the largest float has; reading digits takes time that grows with their square
 _RATE_WINDOW_S: Final = 30.0
 _EXAMPLE: Final = 'Send a JSON object, for instance {"name": "Anna"}.'
 

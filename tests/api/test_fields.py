@@ -57,9 +57,7 @@ def test_json_with_text_that_cannot_be_stored_is_refused_wherever_it_stands(plac
     assert refused.value.details == {"field": "labels", "found": f"U+{ord(character[0]):04X}"}
 
 
-@pytest.mark.parametrize(
-    "value", ["1e999", "-1e999", "NaN", "Infinity", "[1e400]", "9" * 5000], ids=lambda value: value[:9]
-)
+@pytest.mark.parametrize("value", ["1e999", "-1e999", "NaN", "Infinity", "[1e400]"], ids=lambda value: value[:9])
 def test_json_with_a_number_that_is_none_is_refused(value: str) -> None:
     with pytest.raises(InvalidField, match="finite numbers"):
         fields.json_object("settings", f'{{"a": {value}}}')
@@ -92,3 +90,9 @@ def test_an_address_has_no_characters_that_are_dropped_without_a_word(url: str) 
 
 def test_what_a_client_wrote_is_shown_short_and_plain() -> None:
     assert fields.shown("a\0b\x1b\ud800c" + "x" * 100) == "abc" + "x" * 58
+
+
+def test_a_number_that_is_too_long_is_told_as_one() -> None:
+    with pytest.raises(InvalidField, match="a number of 5000 digits; at most 400 are read"):
+        fields.json_object("labels", '{"x": ' + "9" * 5000 + "}")
+    assert fields.json_object("labels", '{"x": ' + "9" * 400 + "}")

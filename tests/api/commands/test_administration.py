@@ -1,6 +1,11 @@
 """How keys are listed: within the width of a terminal, with ids that can be copied whole."""
 
 import io
+import json
+import os
+import subprocess
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -53,3 +58,28 @@ def test_main_is_the_account_that_keys_are_for_without_one(tmp_path: Path) -> No
     assert [make_key(chosen, "ci", name, None).account_id for name in (None, "main", "acc_main")] == ["acc_main"] * 3
     with pytest.raises(NotFound, match="acc_other"):
         make_key(chosen, "ci", "acc_other", None)
+
+
+def keys_command(folder: Path, *arguments: str, stdout: str | None = None) -> tuple[int, str, str]:
+    """Run `clonepipe keys` on a data folder of its own, writing to a device where one is given."""
+    environment = {**os.environ, "CLONEPIPE_DATA_DIR": str(folder / "data")}
+    command = [str(Path(sys.executable).with_name("clonepipe")), "keys", *arguments]
+    with open(stdout, "w") if stdout else nullcontext(subprocess.PIPE) as output:
+        done = subprocess.run(
+            command, stdout=output, stderr=subprocess.PIPE, text=True, env=environment, timeout=60, check=False
+        )
+    return done.returncode, done.stdout or "", done.stderr
+
+
+def test_looking_for_keys_makes_nothing(tmp_path: Path) -> None:
+    assert keys_command(tmp_path, "list", "--json") == (0, "[]\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_that_cannot_be_shown_is_revoked(tmp_path: Path) -> None:
+    code, _, told = keys_command(tmp_path, "create", "--name", "ci", stdout="/dev/full")
+    assert (code, told.count("\n"), "it was revoked" in told) == (2, 1, True), told
+    [key] = json.loads(keys_command(tmp_path, "list", "--json")[1])
+    assert key["revoked"]
+    code, _, told = keys_command(tmp_path, "list", stdout="/dev/full")
+    assert (code, told.count("\n"), "cannot be written" in told) == (2, 1, True), told

@@ -142,3 +142,14 @@ def test_a_library_that_cannot_be_loaded_is_named(tmp_path: Path, monkeypatch: p
 def test_a_default_vendor_that_is_not_there_is_named(tmp_path: Path) -> None:
     finding = found("vendors", data_dir=tmp_path, default_vendor="nobody")
     assert (finding.state, "CLONEPIPE_DEFAULT_VENDOR" in finding.found) == (State.FAIL, True)
+
+
+def test_json_is_json_where_the_settings_cannot_be_read(tmp_path: Path) -> None:
+    done = run(tmp_path, "--json", port="abc")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["verdict"]) == (2, "fail")
+    assert "CLONEPIPE_PORT" in told["checks"][0]["found"]
+
+
+def test_a_folder_that_can_hold_no_files_is_none(quick: None) -> None:
+    assert found("data folder", data_dir=Path("/proc/clonepipe")).state is State.FAIL
