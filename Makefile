@@ -9,7 +9,7 @@ FILE ?=
 SOUNDS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo up test lint types imports docs docs-check check fmt lock bench sound-eval clean
+.PHONY: help install dev demo up fakes test lint types imports docs docs-check check fmt lock bench sound-eval clean
 
 ##@ Use
 help: ## Show this list
@@ -20,6 +20,9 @@ demo: install ## Turn a noisy recording into a clone at the sandbox vendor (FILE
 
 up: install ## Serve: API, relay, worker and broker under one supervisor
 	@$(BIN)/clonepipe up
+
+fakes: install ## Run every vendor as a fake on loopback, to be tried without a key
+	@$(BIN)/python -m tests.fakes
 
 ##@ Develop
 install: $(VENV)/.product ## Set up .venv with what the product needs

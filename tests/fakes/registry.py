@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from tests.fakes import bland, buena, retell
+from tests.fakes import bland, buena, elevenlabs, retell
 from tests.fakes.server import FakeVendor
 
 FAKES: list[tuple[Callable[[], FakeVendor], str]] = [
     (bland.FakeBland, bland.KEY),
+    (elevenlabs.FakeElevenLabs, elevenlabs.KEY),
     (buena.FakeBuena, buena.KEY),
     (retell.FakeRetell, retell.KEY),
 ]
