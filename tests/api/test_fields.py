@@ -6,7 +6,7 @@ import pytest
 
 from api import fields
 from shared.errors import InvalidField
-from shared.vendors.sandbox import Sandbox
+from shared.vendors import sandbox
 
 UNSTORABLE = ["\0", "\x1b[2J", "\x7f", "\x85", "\ud800", "\udfff"]
 
@@ -31,7 +31,7 @@ def test_a_name_in_any_script_is_taken_and_stripped(name: str) -> None:
 
 
 def test_an_engines_own_limit_holds_for_a_name() -> None:
-    engine = Sandbox.engines["default"]
+    engine = sandbox.ENGINES["default"]
     fields.check_name_fits("n" * 100, "sandbox", engine)
     with pytest.raises(InvalidField) as refused:
         fields.check_name_fits("n" * 101, "sandbox", engine)
