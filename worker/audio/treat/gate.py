@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from worker.audio.scratch import Mono, Scratch
-from worker.audio.treat.short_time import LibrosaShortTime, Powers, Spectrum, power
+from worker.audio.treat.short_time import ShortTime, Powers, Spectrum, power
 
 FLOOR_DB: Final = -12.0
 NOISE_PERCENTILE: Final = 20.0
@@ -35,7 +35,7 @@ class SpectralGate:
     def __init__(self, recording: Scratch, *, cap_db: float = -FLOOR_DB, chunk_s: float = CHUNK_S) -> None:
         """Take at most `cap_db` off."""
         self._recording = recording
-        self._transform = LibrosaShortTime(recording.rate_hz)
+        self._transform = ShortTime(recording.rate_hz)
         self._floor = np.float32(10 ** (-cap_db / 20))
         hop = self._transform.hop
         self._chunk = max(round(chunk_s * recording.rate_hz / hop), 1) * hop
