@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from worker.audio.scratch import Mono, Scratch
-from worker.audio.treat.short_time import ShortTime, Powers, Spectrum, power
+from worker.audio.treat.short_time import Powers, ShortTime, Spectrum, power
 
 FLOOR_DB: Final = -12.0
 NOISE_PERCENTILE: Final = 20.0
