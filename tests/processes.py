@@ -6,13 +6,13 @@ from collections.abc import Callable
 import psutil
 
 
-def until(condition: Callable[[], object], within_s: float = 10.0) -> bool:
-    """Wait until the condition holds; tell whether it came to that."""
+def until(condition: Callable[[], object], within_s: float = 10.0, every_s: float = 0.02) -> bool:
+    """Wait until the condition holds, looking every so often; tell whether it came to that."""
     give_up_at = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > give_up_at:
             return False
-        time.sleep(0.02)
+        time.sleep(every_s)
     return True
 
 

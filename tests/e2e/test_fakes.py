@@ -1,5 +1,6 @@
 """`make fakes` as a user runs it: a process whose printed settings lead a service to every vendor, without a key."""
 
+import os
 import re
 import signal
 import subprocess
@@ -45,6 +46,26 @@ def test_every_vendor_makes_a_voice_that_its_ledger_shows(settings: dict[str, st
             assert ledger["vendor"] == name
             assert len(ledger["voices"]) == 1
             assert clone["vendorVoiceId"] in str(ledger["voices"][0])
+
+
+def live_checks(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CLONEPIPE_")}
+    environment |= {f"CLONEPIPE_{name.upper()}": value for name, value in settings.items()}
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *arguments, "tests/live"]
+    return subprocess.run(command, cwd=HOUSE, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_the_live_checks_do_what_they_say(settings: dict[str, str]) -> None:
+    done = live_checks("-m", "live", **settings)
+    assert done.returncode == 0, done.stdout
+    assert f"{len(NAMES)} passed" in done.stdout
+
+
+def test_the_live_checks_run_only_when_asked_for_and_never_pass_without_a_key() -> None:
+    assert live_checks().returncode == pytest.ExitCode.NO_TESTS_COLLECTED
+    done = live_checks("-m", "live", "-k", "buena")
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "CLONEPIPE_BUENA_API_KEY" in done.stdout
 
 
 def test_every_fake_is_of_a_vendor_of_its_own(settings: dict[str, str]) -> None:
