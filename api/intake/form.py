@@ -17,6 +17,7 @@ from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartState, parse_options_header
 
+from api.intake.preamble import Preamble
 from shared.errors import MalformedBody
 
 MAX_HEADERS: Final = 8  # of one part
@@ -67,9 +68,11 @@ class FormParser:
         self._field = bytearray()
         self._value = bytearray()
         self._silent_bytes = 0
+        boundary = _boundary(content_type_header)
+        self._preamble = Preamble(boundary)
         try:
             self._parser = MultipartParser(
-                _boundary(content_type_header),
+                boundary,
                 {
                     "on_part_begin": self._headers.clear,
                     "on_header_field": lambda data, start, end: self._field.extend(data[start:end]),
@@ -87,9 +90,7 @@ class FormParser:
 
     def feed(self, chunk: bytes) -> list[FormEvent]:
         """Return the events that `chunk` brings."""
-        # Line ends before the first boundary are dropped here and anything else there is malformed: what the parser
-        # of 0.0.34 makes of such a preamble depends on where the chunks are cut.
-        rest = chunk.lstrip(b"\r\n") if self._parser.state == MultipartState.START else chunk
+        rest = chunk if self._preamble.is_over else self._preamble.feed(chunk)
         try:
             self._parser.write(rest)
         except FormParserError as error:
@@ -102,6 +103,8 @@ class FormParser:
 
     def close(self) -> None:
         """Say that no more bytes come."""
+        if not self._preamble.is_over:
+            raise self._preamble.missing()
         if self._parser.state != MultipartState.END:
             raise MalformedBody(
                 "The multipart body ends before its closing boundary: the upload was cut. Send it again."

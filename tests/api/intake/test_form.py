@@ -144,7 +144,6 @@ def test_a_form_without_parts_is_well_formed():
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
         b"--XX",
         b"--XX\r\n",
         PART,
@@ -157,14 +156,19 @@ def test_a_form_without_parts_is_well_formed():
 )
 def test_a_body_without_its_closing_boundary_is_malformed(body):
     with pytest.raises(MalformedBody, match="cut"):
-        parts_of([body] if body else [])
+        parts_of([body])
+
+
+def test_a_body_without_bytes_is_told_as_what_it_is():
+    with pytest.raises(MalformedBody, match="The body is empty"):
+        parts_of([])
 
 
 @pytest.mark.parametrize(
     "body",
     [
         b"no boundary at all",
-        b"\r\nwords before the first boundary\r\n" + PART + b"x\r\n--XX--",
+        b"words before --XX that begins no line",
         b"--YY\r\n",
         b"--XX\r\nbroken header\r\n\r\n",
         b"--XX\r\nContent-Disposition: form-data\r\n\r\n\r\n--XX--",
@@ -211,6 +215,13 @@ def test_a_flood_outside_of_the_parts_is_cut(first, piece):
 @pytest.mark.parametrize("chunks", [[b"\r\n" + PART], [b"\r", b"\n", b"\r\n", PART]])
 def test_empty_lines_before_the_first_boundary_are_taken(chunks):
     assert len(parts_of([*chunks, b"x\r\n--XX--"])) == 1
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_words_before_the_first_boundary_are_passed_over(size):
+    body = b"This is a multi-part message.\r\n--X almost\r\n" + PART + b"x\r\n--XX--"
+    cut = [body[at : at + size] for at in range(0, len(body), size)]
+    assert parts_of(cut) == parts_of([PART + b"x\r\n--XX--"])
 
 
 def test_an_epilogue_that_mail_programs_add_is_taken():
