@@ -166,8 +166,8 @@ class Buena:
     def check_access(self) -> str:
         answer = self._wire.ask("GET", _PATH, deadline_s=self._read_s, params={"limit": "1", "offset": "0"}).json()
         total = whole(at(answer, "data", "total"))
-        held = "" if total is None else f" and holds {total} of {_MOST_VOICES} voices, or of as many as support allows"
-        return f"its key may list voices{held}"
+        held = "" if total is None else f"; {total} of {_MOST_VOICES} voices, if support allowed no more"
+        return f"the key works{held}"
 
     def _voices(self) -> list[Mapping[str, Any]]:
         """Return every voice of the account, page by page. One of Buena's pages shows a single voice instead."""

@@ -8,6 +8,7 @@ in, and it stays there.
 Sources: docs.retellai.com (Clone Voice, Get Voice, List Voices), the client retell-sdk 6.2.13; 2026-11-20.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, ClassVar, Final
@@ -35,7 +36,7 @@ from shared.vendors.protocol import (
 )
 from shared.vendors.reading import at, each, text
 from shared.vendors.refusals import Meanings
-from shared.vendors.wire import Wire
+from shared.vendors.wire import MOST_BYTES, Wire
 
 NAME: Final = "retell"
 
@@ -128,9 +129,10 @@ ENGINES: Final[Mapping[str, Engine]] = {
 }
 
 _BY_HAND: Final = (
-    "Retell has no call that deletes a voice. Delete '{name}' (voice id {voice_id}) in Retell's dashboard, or ask "
+    "Retell has no call that deletes a voice. Delete the voice {which} in Retell's dashboard, or ask "
     "support@retellai.com to delete it; until then it stays there."
 )
+_MARK: Final = re.compile(r" (\[cp-\S+\])$")
 _SHALL_RETRY: Final = "x-should-retry: true"
 _SHALL_NOT_RETRY: Final = "x-should-retry: false"
 _MEANINGS: Final[Meanings] = {
@@ -177,14 +179,12 @@ class Retell:
         self, engine: str, order: CloneOrder, files: Sequence[SampleFile], voice_id: str, marker: str
     ) -> tuple[str, ...]:
         shown = f"{order.name}{_suffix(marker)}"
-        return (f"At Retell the voice is called '{shown}'; a name can carry our marker there, and no call changes it.",)
+        return (f"At Retell the voice is called '{shown}': our mark stays behind its name, which no call changes.",)
 
     def find(self, engine: str, marker: str) -> tuple[FoundVoice, ...]:
         # The marker belongs to one call of one engine. Which provider the list shows is not asked: its words have
         # changed before, and a voice passed over would be made and paid for a second time.
-        listed = self._wire.ask("GET", "/list-voices", deadline_s=self._read_s).json()
-        if not isinstance(listed, list):
-            raise VendorProtocol("Retell's list of voices is no list.")
+        listed = self._listed()
         return tuple(
             FoundVoice(voice_id, None)
             for voice in each(listed)
@@ -204,8 +204,10 @@ class Retell:
             voice = self._voice(voice_id)
         except VendorVoiceNotFound:
             return
-        name = text(at(voice, "voice_name")) or voice_id
-        raise ErasureUnsupported(_BY_HAND.format(name=name, voice_id=voice_id), vendor=NAME, voice_id=voice_id)
+        # This is kept as proof of an erasure, so it names the voice by our mark and not by a person's name.
+        mark = _MARK.search(text(at(voice, "voice_name")) or "")
+        which = f"whose name ends in '{mark[1]}' (voice id {voice_id})" if mark else f"with the id {voice_id}"
+        raise ErasureUnsupported(_BY_HAND.format(which=which), vendor=NAME, voice_id=voice_id)
 
     def look_up(self, voice_id: str) -> VoiceAtVendor:
         voice = self._voice(voice_id)
@@ -220,9 +222,15 @@ class Retell:
         return VoiceAtVendor(voice_id, text(at(voice, "voice_name")) or voice_id, provider)
 
     def check_access(self) -> str:
-        listed = self._wire.ask("GET", "/list-voices", deadline_s=self._read_s).json()
-        count = len(listed) if isinstance(listed, list) else 0
-        return f"its key is right; it sees {count} voices, Retell's own among them"
+        return f"the key works; it sees {len(self._listed())} voices, Retell's own among them"
+
+    def _listed(self) -> list[Any]:
+        """Return every voice that the account may use: Retell's list has no pages, and its own voices are on it."""
+        path, most_bytes = "/list-voices", 4 * MOST_BYTES
+        listed = self._wire.ask("GET", path, deadline_s=self._read_s, most_bytes=most_bytes).json()
+        if not isinstance(listed, list):
+            raise VendorProtocol("Retell's list of voices is no list.")
+        return listed
 
     def _voice(self, voice_id: str) -> Mapping[str, Any]:
         """Return a voice by its id. Raises: VendorVoiceNotFound."""

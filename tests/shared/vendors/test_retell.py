@@ -20,7 +20,7 @@ from shared.vendors.engines import Range
 from shared.vendors.protocol import TrainingState
 from shared.vendors.retell import ENGINES, Retell
 from tests.fakes.acts import Act, Manner, Moment
-from tests.fakes.retell import KEY, FakeRetell
+from tests.fakes.retell import KEY, FakeRetell, Voice
 from tests.shared.vendors.calling import MARKER, an_order, recordings
 
 
@@ -124,11 +124,26 @@ def test_erasing_says_who_must_do_what_until_somebody_has(retell: Retell, fake: 
     voice_id = retell.submit("elevenlabs", an_order(), recordings(tmp_path), MARKER).voice_id
     with pytest.raises(ErasureUnsupported) as told:
         retell.discard("elevenlabs", voice_id)
-    for word in (f"Anna [{MARKER}]", voice_id, "dashboard", "support@retellai.com"):
+    for word in (f"'[{MARKER}]'", voice_id, "dashboard", "support@retellai.com"):
         assert word in told.value.message
+    assert "Anna" not in told.value.message, "it stands in the proof of an erasure"
     assert {call.method for call in fake.calls} == {"POST", "GET"}
     fake.remove(voice_id)
     retell.discard("elevenlabs", voice_id)
+
+
+def test_of_an_adopted_voice_the_id_is_told_and_not_the_name(retell: Retell, fake: FakeRetell) -> None:
+    fake.voices["custom_voice_1"] = Voice("custom_voice_1", "Anna [studio]", "platform", 0.0)
+    with pytest.raises(ErasureUnsupported, match="with the id custom_voice_1 in") as told:
+        retell.discard("platform", "custom_voice_1")
+    assert "Anna" not in told.value.message
+
+
+def test_a_long_list_of_voices_is_read_whole(retell: Retell, fake: FakeRetell) -> None:
+    for number in range(20_000):
+        fake.voices[str(number)] = Voice(str(number), f"{'long name ' * 20}{number}", "elevenlabs", 0.0)
+    fake.voices["ours"] = Voice("ours", f"Anna [{MARKER}]", "elevenlabs", 0.0)
+    assert [found.voice_id for found in retell.find("elevenlabs", MARKER)] == ["ours"]
 
 
 def test_a_clone_is_looked_up_and_its_provider_is_its_engine(retell: Retell, tmp_path: Path) -> None:
