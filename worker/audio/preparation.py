@@ -23,8 +23,8 @@ from worker.audio.tracks import Tracks, join
 from worker.audio.treat.composition import composed, measured
 from worker.audio.treat.cooking import Ingredient, Original, captured, sha256_of, spans_of, stretches, write
 from worker.audio.treat.gain import part_gain_db, plan_gain_db
-from worker.audio.treat.policy import Denoising
 from worker.audio.treat.policy import plan as plan_denoising
+from worker.audio.treat.portions import noisy_ones, snr_of
 from worker.audio.treat.prepared import Note, Prepared, Source, Wish
 from worker.audio.treat.recipe import Part, Recipe
 from worker.audio.treat.treatment import Treated, treat
@@ -81,10 +81,11 @@ class _Kitchen:
         folder: Path,
         advance: Advance,
     ) -> None:
-        used = list(dict.fromkeys(cut.part for cut in file.cuts))
+        portions = _portions(file.cuts, sources)
+        used = list(dict.fromkeys(portions))
         self._decoder = decoder
-        self._sources = [sources[number] for number in used]
-        self._cuts = tuple(Cut(used.index(cut.part), cut.span) for cut in file.cuts)
+        self._sources = [sources[number] for number, _is_noisy in used]
+        self._cuts = tuple(Cut(used.index(each), cut.span) for each, cut in zip(portions, file.cuts, strict=True))
         self._rate_hz = file.rate_hz
         self._container: Final = target.container
         self._wish = wish
@@ -120,10 +121,7 @@ class _Kitchen:
             recipe=Recipe(parts, self._cuts, self._rate_hz, gain_db, self._container),
             before=measure(join(before)),
             after=_raised(measure(join(each.tracks for each in treated), sound), gain_db),
-            notes=tuple(
-                _note(source, each, tracks, self._wish)
-                for source, each, tracks in zip(self._sources, treated, before, strict=True)
-            ),
+            notes=tuple(self._note(number, each) for number, each in enumerate(treated)),
             peaks=peaks,
         )
 
@@ -152,10 +150,25 @@ class _Kitchen:
         )
         self._advance.begin(TREATED * (number + CAPTURED) / count, TREATED * (number + 1) / count)
         scratch = held.enter_context(Scratch(self._folder / f"treated-{number}.f32", self._rate_hz))
-        before = self._tracks(number)
-        treated = treat(found, spans, before, self._denoising(source, before), scratch, self._advance.report)
+        denoising = plan_denoising(snr_of(source.examination.tracks, spans), self._wish.denoise)
+        treated = treat(found, spans, self._tracks(number), denoising, scratch, self._advance.report)
         gain_db = _own_gain_db(treated, self._rate_hz) if count > 1 else 0.0
         return Ingredient(found, spans, treated.signal, treated.places, gain_db), treated
+
+    def _note(self, number: int, treated: Treated) -> Note:
+        source, judgement = self._sources[number], treated.judgement
+        untried = "Noise removal was switched off." if self._wish.denoise == "off" else "No noise had to be removed."
+        before_db = snr_of(source.examination.tracks, spans_of(self._cuts, number))
+        return Note(
+            source=source.id,
+            denoise=treated.method,
+            cap_db=treated.cap_db,
+            tried=treated.tried.method if treated.tried else None,
+            reason=judgement.reason if judgement else untried,
+            snr_before_db=before_db,
+            snr_after_db=before_db if treated.method == "none" else estimate_snr(treated.tracks).snr_db,
+            voice_kept=judgement.voice_kept if judgement else None,
+        )
 
     def _copy_of(self, source: Source) -> Path | None:
         """Return the copy of a recording if it is what decoding would give: as it was heard, nothing taken off."""
@@ -164,11 +177,15 @@ class _Kitchen:
             return None
         return copy if holds(copy, round(heard.duration_s * heard.rate_hz)) else None
 
-    def _denoising(self, source: Source, tracks: Tracks) -> Denoising:
-        """Plan by the clearer of what is sent and the whole recording: with its pauses cut a clean one reads worse."""
-        figures = [estimate_snr(tracks).snr_db, source.examination.inspection.measures.snr_db]
-        known = [snr_db for snr_db in figures if snr_db is not None]
-        return plan_denoising(max(known, default=None), self._wish.denoise)
+
+def _portions(cuts: Sequence[Cut], sources: Sequence[Source]) -> list[tuple[int, bool]]:
+    """Return of which recording each cut is, and whether it is one of its noisy ones, where it has clean ones, too."""
+    found = [(cut.part, False) for cut in cuts]
+    for part in {cut.part for cut in cuts}:
+        own = [number for number, cut in enumerate(cuts) if cut.part == part]
+        for noisy in noisy_ones(sources[part].examination.tracks, [cuts[number].span for number in own]):
+            found[own[noisy]] = (part, True)
+    return found
 
 
 def _own_gain_db(treated: Treated, rate_hz: int) -> float:
@@ -192,18 +209,3 @@ def _raised(measures: Measures, gain_db: float) -> Measures:
 
 def _plus(level: float | None, gain_db: float) -> float | None:
     return None if level is None else level + gain_db
-
-
-def _note(source: Source, treated: Treated, before: Tracks, wish: Wish) -> Note:
-    judgement = treated.judgement
-    untried = "Noise removal was switched off." if wish.denoise == "off" else "No noise had to be removed."
-    return Note(
-        source=source.id,
-        denoise=treated.method,
-        cap_db=treated.cap_db,
-        tried=treated.tried.method if treated.tried else None,
-        reason=judgement.reason if judgement else untried,
-        snr_before_db=estimate_snr(before).snr_db,
-        snr_after_db=estimate_snr(treated.tracks).snr_db,
-        voice_kept=judgement.voice_kept if judgement else None,
-    )

@@ -48,7 +48,6 @@ def _stretch_findings(found: Examination) -> dict[str, Finding]:
         best_s=best_s,
         most_s=most_s,
         flat_tops_per_s=found.flat_tops_per_s,
-        foreign=found.foreign,
     )
     if segment is None:
         return {}

@@ -23,6 +23,7 @@ ONE_STRETCH_S: Final = 30.0  # an engine that wants no more than this wants it i
 STRETCH_SHARE: Final = (0.7, 1.3)  # of what is best, when the engine names no limits of its own
 ENOUGH_SPEECH: Final = 0.9  # of the shortest stretch, when its silence has been taken out
 SHORT_PART_S: Final = 1.5  # segments of this length are joined where longer ones are too few
+CLEARLY_SEVERAL: Final = 0.70  # likeness of a recording's voices; those of composites of two have .45 to .72 (2026-11)
 NEARLY: Final = 0.8  # of what an engine needs: the pauses of this much speech may count; silence makes no voice
 SHORTEST_S: Final = 0.5
 FLAC_OVERHEAD: Final = 1.02  # sound that cannot be compressed is a little larger than as WAV
@@ -218,7 +219,10 @@ def _all_of(number: int, each: Examination, *, trims: bool) -> list[Cut]:
     if not trims:
         return [Cut(number, whole)]
     kept = trim(each.tracks, whole.duration_s)
-    return [Cut(number, span) for span in remainder(each.tracks, kept, each.foreign)]
+    # Noise alone makes a part of a recording unlike the rest: that is avoided where there is a choice, but not dropped.
+    likeness = each.inspection.measures.voice_likeness
+    is_clear = likeness is None or likeness < CLEARLY_SEVERAL
+    return [Cut(number, span) for span in remainder(each.tracks, kept, each.foreign if is_clear else ())]
 
 
 def _is_partly_useless(each: Examination) -> bool:

@@ -28,6 +28,7 @@ ONE_VOICE_CONSISTENCY: Final = 0.77
 # around it are. Where too few are, the halves have to be less alike than that by so much (2026-11).
 CLEAR_DB: Final = 16.0
 UNCLEAR_ALLOWANCE: Final = 0.07
+NOISE_APART_DB: Final = 6.0
 SURE_CONSISTENCY: Final = (
     0.80  # from here on the first half of the windows decides alone: 5 of 6 recordings of one voice
 )
@@ -177,6 +178,8 @@ def judge(
         if similarity(embeddings[of_main][halves], embeddings[of_main][~halves]) >= THIRD_VOICE_CONSISTENCY:
             break
         is_main = _main(embeddings, is_main, of_main, halves)
+    if allowance and _differs_by_noise(starts_s, is_main, clearness_db):
+        return Voices(starts_s, embeddings, ONE_VOICE_CONSISTENCY, _direction(embeddings), ())
     heard = is_main & clear if (is_main & clear).any() else is_main
     return Voices(starts_s, embeddings, consistency, _direction(embeddings[heard]), _foreign(starts_s, is_main))
 
@@ -231,6 +234,17 @@ def _clear(starts_s: npt.NDArray[np.float64], clearness_db: npt.NDArray[np.float
         return every_second
     middle: Flags = clearness_db[around[1]] >= CLEAR_DB
     return middle if middle.sum() >= LEAST_CLEAR else None
+
+
+def _differs_by_noise(
+    starts_s: npt.NDArray[np.float64], is_main: Flags, clearness_db: npt.NDArray[np.floating] | None
+) -> bool:
+    """Return whether one of two groups of windows is noisier: what tells them apart need not be the voice then."""
+    if clearness_db is None or is_main.all():
+        return False
+    seconds = np.clip((starts_s + WINDOW_S / 2).astype(np.int64), 0, clearness_db.size - 1)
+    one_db, other_db = (np.median(clearness_db[seconds[group]]) for group in (is_main, ~is_main))
+    return bool(abs(one_db - other_db) > NOISE_APART_DB)
 
 
 def _foreign(starts_s: npt.NDArray[np.float64], is_main: Flags) -> tuple[Span, ...]:

@@ -37,7 +37,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What was done about the noise of one recording, and why, for its owner."""
+    """What was done about the noise of one recording, or of its noisy stretches, and why, for its owner."""
 
     source: str
     denoise: str
@@ -60,7 +60,7 @@ class Prepared:
         recipe: What was done, exact enough to do it again.
         before: The measures of the chosen stretches as they were recorded.
         after: The measures of the file.
-        notes: What was done about the noise, a recording each.
+        notes: What was done about the noise, one for each part of the recipe.
         peaks: The outline for drawing, kept apart from the report.
     """
 

@@ -17,7 +17,7 @@ from worker.audio.treat.policy import Method
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is done to everything that is taken from one recording.
+    """What is done to everything that is taken from one recording, or to its clean or its noisy stretches.
 
     Attributes:
         source: The recording's id.

@@ -172,3 +172,13 @@ def test_an_untouched_voice_is_kept_and_another_one_is_not() -> None:
     assert voice_kept(low, low) == pytest.approx(1.0, abs=1e-6)
     assert voice_kept(low, low * np.float32(0.5)) > 0.9
     assert voice_kept(low, high) < ONE_VOICE_CONSISTENCY
+
+
+def test_a_clean_part_of_a_noisy_recording_is_no_other_voice() -> None:
+    noise = np.random.default_rng(5).standard_normal(12 * RATE_HZ).astype(np.float32)
+    sound = np.concatenate((say(LOW, 4.0), 0.1 * noise + say(LOW, 12.0, seed=4)))
+    meter = VoiceMeter()
+    meter.add(sound, np.ones(sound.size // HEARD_FRAMES, np.float32))
+    voices = meter.conclude(np.where(np.arange(16) < 4, 40.0, 5.0))
+    assert voices.foreign_spans == ()
+    assert not voices.are_several
