@@ -17,6 +17,7 @@ from api.doors import (
     native_extension,
     native_samples,
     native_sent,
+    native_verification,
 )
 from api.envelope import refusal
 from api.framing import Framing
@@ -34,7 +35,7 @@ from shared.storage.protocol import PART_BYTES
 
 DOORS = (
     native_check.router, native_adopt.router, native.router, native_samples.router, native_extension.router,
-    native_sent.router, native_erasure.router,
+    native_sent.router, native_erasure.router, native_verification.router,
 )  # fmt: skip
 _CLIENT_LEFT = 499  # nginx's number; nobody reads the answer, the log's line does
 _logger = log.get(__name__)

@@ -19,12 +19,14 @@
     │   ├── CloneBusy                 VOICE_CLONE_BUSY              409
     │   ├── ExtensionUnsupported      EXTENSION_UNSUPPORTED         409
     │   ├── AlreadyAdopted            ALREADY_ADOPTED               409
+    │   ├── VerificationNotRequired   VERIFICATION_NOT_REQUIRED     409
     │   ├── IdempotencyInFlight       IDEMPOTENCY_IN_FLIGHT         409
     │   ├── IdempotentCloneDeleted    IDEMPOTENT_CLONE_DELETED      410
     │   ├── FileTooLarge              FILE_TOO_LARGE                413
     │   ├── ContentEncodingUnsupported  CONTENT_ENCODING_UNSUPPORTED  415
     │   ├── RangeNotSatisfiable       RANGE_NOT_SATISFIABLE         416
     │   ├── IdempotencyKeyReused      IDEMPOTENCY_KEY_REUSED        422
+    │   ├── VerificationRejected      VERIFICATION_REJECTED         422
     │   ├── RateLimited               RATE_LIMIT_EXCEEDED           429
     │   ├── CloneLimitExceeded        VOICE_CLONE_LIMIT_EXCEEDED    429
     │   ├── HeadersTooLarge           HEADERS_TOO_LARGE             431
@@ -108,6 +110,8 @@ from shared.errors.request import (
     TooManyFiles,
     Unauthorized,
     UploadTimeout,
+    VerificationNotRequired,
+    VerificationRejected,
 )
 from shared.errors.root import ServiceError
 from shared.errors.service import (
@@ -203,6 +207,8 @@ __all__ = [
     "VendorUnavailable",
     "VendorVoiceInUse",
     "VendorVoiceNotFound",
+    "VerificationNotRequired",
     "VerificationOverdue",
+    "VerificationRejected",
     "WorkerLost",
 ]

@@ -129,6 +129,18 @@ class AlreadyAdopted(RequestError):
     code, status = "ALREADY_ADOPTED", 409
 
 
+class VerificationNotRequired(RequestError):
+    """The clone does not wait for anybody to prove whose voice it is."""
+
+    code, status = "VERIFICATION_NOT_REQUIRED", 409
+
+
+class VerificationRejected(RequestError):
+    """The vendor did not accept what was handed in as proof of whose voice it is."""
+
+    code, status = "VERIFICATION_REJECTED", 422
+
+
 class IdempotencyInFlight(RequestError):
     """Another request with this Idempotency-Key is under way."""
 

@@ -209,7 +209,8 @@ class ElevenLabs:
             return self.professional.verification(voice)
         said = at(voice, "voice_verification", "verification_failures")
         failures = tuple(word for word in said if isinstance(word, str)) if isinstance(said, list) else ()
-        return Verification(done=not _waits_for_proof(voice), failures=failures)
+        waits = _waits_for_proof(voice)
+        return Verification(done=not waits, failures=failures, advice=_VERIFY_THERE if waits else None)
 
     def verify(self, voice_id: str, recording: SampleFile) -> None:
         self._refuse_instant(voice_id)

@@ -116,13 +116,13 @@ class Professional:
         # How an accepted document shows is not stated; a voice that may be trained by now is simply tried.
         perhaps = asked and flag(at(voice, "fine_tuning", "is_allowed_to_fine_tune")) is True
         if not _is_proven(voice) and not perhaps:
-            return Training(TrainingState.ACTION_REQUIRED, reason=_what_to_do(_read_verification(voice)))
+            return Training(TrainingState.ACTION_REQUIRED, reason=_read_verification(voice).advice)
         voice_id = text(at(voice, "voice_id")) or ""
         try:
             self.train(voice_id)
         except VendorRejected:
             if not _is_proven(voice):
-                return Training(TrainingState.ACTION_REQUIRED, reason=_what_to_do(_read_verification(voice)))
+                return Training(TrainingState.ACTION_REQUIRED, reason=_read_verification(voice).advice)
             now = _by_model(at(self._account.voice(voice_id), "fine_tuning", "state"))
             if not set(now.values()) - _NOT_BEGUN:  # another worker may have set it going
                 raise
@@ -253,13 +253,14 @@ def _is_proven(voice: Mapping[str, Any]) -> bool:
 def _read_verification(voice: Mapping[str, Any]) -> Verification:
     tuning = at(voice, "fine_tuning")
     most, tried = whole(at(tuning, "max_verification_attempts")), whole(at(tuning, "verification_attempts_count"))
-    return Verification(
+    read = Verification(
         done=_is_proven(voice),
         attempts_left=None if most is None or tried is None else max(most - tried, 0),
         resets_at=moment(at(tuning, "next_max_verification_attempts_reset_unix_ms")),
         failures=_failures(tuning),
         manual_requested=flag(at(tuning, "manual_verification_requested")) is True,
     )
+    return read if read.done else replace(read, advice=_what_to_do(read))
 
 
 def _failures(tuning: Any) -> tuple[str, ...]:

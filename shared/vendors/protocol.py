@@ -168,6 +168,7 @@ class Verification:
         resets_at: When more attempts are given.
         failures: The vendor's words on attempts that were not accepted, oldest first.
         manual_requested: A person at the vendor was asked to look.
+        advice: What is to be done, in a sentence; None: there is nothing.
     """
 
     done: bool
@@ -176,6 +177,7 @@ class Verification:
     resets_at: datetime | None = None
     failures: tuple[str, ...] = ()
     manual_requested: bool = False
+    advice: str | None = None
 
 
 @runtime_checkable
