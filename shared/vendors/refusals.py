@@ -44,7 +44,12 @@ def refusal(vendor: str, answer: Answer, said: Complaint, meanings: Meanings, *,
     """Return the error that a refusing answer means. `creates`: the call may have made something before it failed."""
     kind = _meaning(meanings, answer, said.code) or _by_status(answer, creates=creates)
     message = f"{_opening(kind, title_of(vendor), answer)}{_quoted(said)}. {_remedy(kind, vendor, answer)}".strip()
-    details = {"vendor": vendor, "vendor_status": answer.status, "vendor_code": said.code, "vendor_words": said.words}
+    details = {
+        "vendor": vendor,
+        "vendor_status": answer.status,
+        "vendor_code": said.code,
+        "vendor_words": (said.words or "")[:_WORDS_CHARS] or None,
+    }
     if issubclass(kind, VendorRateLimited):
         wait_s = _header_wait_s(answer) if said.retry_after_s is None else said.retry_after_s
         return kind(message, retry_after_s=_within_reason(wait_s), **details)

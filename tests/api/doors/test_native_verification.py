@@ -58,18 +58,30 @@ class Scene:
 
 
 @pytest.fixture
-def scene(make_door: Callable[..., Door], make_workshop: Callable[..., Workshop]) -> Iterator[Scene]:
+def make_scene(
+    make_door: Callable[..., Door], make_workshop: Callable[..., Workshop]
+) -> Iterator[Callable[..., Scene]]:
     fake = FakeElevenLabs()
-    with fake.running():
+
+    def make(engine: str) -> Scene:
         settings = {"elevenlabs_api_key": KEY, "elevenlabs_base_url": fake.url}
         door = make_door(**settings)
         shop = make_workshop(database_url=door.services.settings.database_url, **settings)
         clone_id, job_id = shop.order(
-            at=Stage.SUBMIT, vendor="elevenlabs", engine="pvc", language="en", prepared=SPEECH, prepared_s=13.0
+            at=Stage.SUBMIT, vendor="elevenlabs", engine=engine, language="en", prepared=SPEECH, prepared_s=13.0
         )
+        fake.requires_verification = True
         shop.work(job_id)
         assert shop.job(job_id).waiting_for is WaitingFor.VERIFICATION
-        yield Scene(door, shop, fake, clone_id, job_id)
+        return Scene(door, shop, fake, clone_id, job_id)
+
+    with fake.running():
+        yield make
+
+
+@pytest.fixture
+def scene(make_scene: Callable[..., Scene]) -> Scene:
+    return make_scene("pvc")
 
 
 def test_what_is_to_be_done_is_shown(scene: Scene) -> None:
@@ -143,6 +155,21 @@ def test_a_clone_that_waits_for_nobody_says_so(scene: Scene) -> None:
         scene.door.client.post(f"{scene.path}/manual", files={"files": ("a.pdf", b"%PDF")}),
     ):
         assert (answer.status_code, answer.json()["code"]) == (409, "VERIFICATION_NOT_REQUIRED")
+
+
+def test_an_instant_clone_is_sent_to_the_vendors_own_pages_and_followed(make_scene: Callable[..., Scene]) -> None:
+    scene = make_scene("ivc")
+    shown = scene.shown()
+    assert (shown["required"], shown["captcha"], shown["attemptsLeft"]) == (True, None, None)
+    assert "elevenlabs.io" in shown["instructions"]
+    refused = scene.hand_in()
+    assert (refused.status_code, refused.json()["code"]) == (422, "VERIFICATION_REJECTED")
+    assert "elevenlabs.io" in refused.json()["message"]
+    (voice,) = scene.fake.voices.values()
+    voice.is_verified = True
+    scene.shop.work(scene.job_id)
+    assert scene.clone()["status"] == "ready"
+    assert any("elevenlabs.io" in note for note in scene.clone()["notes"])
 
 
 def test_nobody_elses_clone_is_shown_or_proved(scene: Scene) -> None:

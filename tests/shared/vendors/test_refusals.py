@@ -89,13 +89,16 @@ def test_words_code_and_remedy_are_told() -> None:
         "Retell refused (HTTP 400): The name is too long. Change what it names and create the clone again, or choose "
         "another engine."
     )
-    assert error.details == {"vendor": "retell", "vendor_status": 400, "vendor_code": "BAD_NAME"}
+    told = {"vendor": "retell", "vendor_status": 400, "vendor_code": "BAD_NAME"}
+    assert error.details == {**told, "vendor_words": "The name is too long."}
     assert "BAD_NAME" in refused(400, code="BAD_NAME").message
     assert "CLONEPIPE_RETELL_API_KEY" in refused(401).message
     assert "clonepipe vendors resume retell" in refused(401).message
     assert "billing" in refused(402).message
     assert "larger plan" in refused(400, code="FULL", meanings={(None, "FULL"): VendorQuota}).message
-    assert len(refused(400, words="x" * 100_000).message) < 800
+    long = refused(400, words="x" * 100_000)
+    assert len(long.message) < 800
+    assert len(long.details["vendor_words"]) == 500
 
 
 @pytest.mark.parametrize(
