@@ -23,7 +23,7 @@ from shared.errors import (
 )
 from shared.settings import Settings
 from shared.vendors.answer import Answer, Complaint
-from shared.vendors.engines import MB, SPOKEN_RATE_HZ, Abilities, Engine, Limits, Range, scaled
+from shared.vendors.engines import MB, READ_S, SPOKEN_RATE_HZ, Abilities, Engine, Limits, Range, scaled
 from shared.vendors.protocol import (
     CloneOrder,
     FoundVoice,
@@ -102,7 +102,6 @@ _MEANINGS: Final[Meanings] = {
     (None, "Limit Exceeded"): VendorQuota,  # HTTP 400
     (404, "VOICE_NOT_FOUND"): VendorVoiceNotFound,
 }
-_READ_S: Final = 30.0  # of a call that only reads or renames
 
 
 class Bland:
@@ -142,7 +141,7 @@ class Bland:
 
     def _is_free(self, name: str) -> bool:
         path = "/v1/voices/check_name_availability"
-        answer = self._wire.ask("POST", path, deadline_s=_READ_S, body={"name": name}).json()
+        answer = self._wire.ask("POST", path, deadline_s=READ_S, body={"name": name}).json()
         said = [flag(at(answer, "available")), flag(at(answer, "data", "available"))]
         return False not in said  # where it says neither, the clone call itself will
 
@@ -161,13 +160,13 @@ class Bland:
         if at(self._voice(voice_id), "name") == order.name:
             return ()
         try:
-            self._wire.ask("PATCH", f"{_path(voice_id)}/rename", deadline_s=_READ_S, body={"name": order.name})
+            self._wire.ask("PATCH", f"{_path(voice_id)}/rename", deadline_s=READ_S, body={"name": order.name})
         except VendorRejected as error:  # somebody took the name since it was looked at: no reason to lose the voice
             return (f"At Bland the voice is called '{marker}', because it could not be renamed. {error.message}",)
         return ()
 
     def find(self, engine: str, marker: str) -> tuple[FoundVoice, ...]:
-        answer = self._wire.ask("GET", "/v1/voices", deadline_s=_READ_S).json()
+        answer = self._wire.ask("GET", "/v1/voices", deadline_s=READ_S).json()
         data = at(answer, "data")
         listed = first_list(answer, at(answer, "voices"), data, at(data, "voices"))
         if listed is None:
@@ -197,7 +196,7 @@ class Bland:
 
     def discard(self, engine: str, voice_id: str) -> None:
         try:
-            self._wire.ask("DELETE", _path(voice_id), deadline_s=_READ_S)
+            self._wire.ask("DELETE", _path(voice_id), deadline_s=READ_S)
         except VendorRejected:
             # How a second deletion is answered is not documented; what counts is that the voice is gone.
             try:
@@ -216,13 +215,13 @@ class Bland:
         return VoiceAtVendor(_id_of(voice) or voice_id, name, engine, description, samples)
 
     def check_access(self) -> str:
-        answer = self._wire.ask("GET", "/v1/models", deadline_s=_READ_S).json()
+        answer = self._wire.ask("GET", "/v1/models", deadline_s=READ_S).json()
         models = each(first_list(answer, at(answer, "models"), at(answer, "data"), at(answer, "data", "models")))
         names = [name for model in models if (name := text(at(model, "name")) or text(at(model, "id")))]
         return f"the key works; models: {', '.join(names)}" if names else "the key works"
 
     def samples(self, engine: str, voice_id: str) -> tuple[VendorSample, ...]:
-        answer = self._wire.ask("GET", f"{_path(voice_id)}/samples", deadline_s=_READ_S).json()
+        answer = self._wire.ask("GET", f"{_path(voice_id)}/samples", deadline_s=READ_S).json()
         return tuple(
             VendorSample(
                 sample_id=sample_id,
@@ -247,7 +246,7 @@ class Bland:
     def remove(self, engine: str, voice_id: str, sample_id: str) -> None:
         try:
             body = {"sample_ids": [sample_id]}
-            self._wire.ask("DELETE", f"{_path(voice_id)}/samples", deadline_s=_READ_S, body=body)
+            self._wire.ask("DELETE", f"{_path(voice_id)}/samples", deadline_s=READ_S, body=body)
         except VendorRejected:
             if all(sample.sample_id != sample_id for sample in self.samples(engine, voice_id)):
                 return
@@ -256,7 +255,7 @@ class Bland:
     def _voice(self, voice_id: str) -> Mapping[str, Any]:
         """Return a voice by its id. Raises: VendorVoiceNotFound."""
         try:
-            answer = self._wire.ask("GET", _path(voice_id), deadline_s=_READ_S).json()
+            answer = self._wire.ask("GET", _path(voice_id), deadline_s=READ_S).json()
         except VendorRejected as error:
             if error.details.get("vendor_status") in (400, 404):
                 raise VendorVoiceNotFound(f"Bland has no voice '{voice_id[:60]}' for this key.") from error

@@ -24,7 +24,7 @@ from shared.errors import (
 )
 from shared.settings import Settings
 from shared.vendors.answer import Answer, Complaint
-from shared.vendors.engines import MB, SPOKEN_RATE_HZ, Abilities, Engine, Limits, Range, scaled
+from shared.vendors.engines import MB, SPOKEN_RATE_HZ, Abilities, Engine, Limits, Range, read_deadline_s, scaled
 from shared.vendors.protocol import (
     CloneOrder,
     FoundVoice,
@@ -85,7 +85,6 @@ _MOST_VOICES: Final = 5  # of one user, unless support raised it
 _PATH: Final = "/voice-clones"
 _PAGE: Final = 100
 _MOST_PAGES: Final = 50
-_READ_S: Final = 30.0  # of a call that only reads or deletes
 
 
 class Buena:
@@ -97,7 +96,7 @@ class Buena:
     def __init__(self, api_key: str, base_url: str, *, time_scale: float = 1.0) -> None:
         self.engines = scaled(ENGINES, time_scale)
         self.calls_per_minute = 60.0 / time_scale  # of one key, for everything
-        self._read_s = _READ_S * time_scale
+        self._read_s = read_deadline_s(time_scale)
         headers = {"authorization": f"Bearer {api_key}"}
         self._wire = Wire(NAME, base_url, headers, _complaint, _MEANINGS, (api_key,))
 

@@ -20,6 +20,7 @@ from shared.errors import (
     VendorVoiceNotFound,
 )
 from shared.vendors.answer import Answer, Complaint
+from shared.vendors.engines import read_deadline_s
 from shared.vendors.protocol import CloneOrder, FoundVoice, SampleFile, VendorSample
 from shared.vendors.reading import at, each, flag, moment, number, text, whole
 from shared.vendors.refusals import Meanings
@@ -27,7 +28,6 @@ from shared.vendors.wire import Wire
 
 NAME: Final = "elevenlabs"
 LABEL: Final = "clonepipe"  # under which our marker stands beside the client's own labels
-READ_S: Final = 60.0  # of a call that reads or carries no recording
 _PAGES: Final = 100
 _WAIT_MOST_S: Final = 6 * 3600.0
 
@@ -63,7 +63,7 @@ class Account:
     """One key's account. Times are seconds and scaled already."""
 
     def __init__(self, api_key: str, base_url: str, *, time_scale: float = 1.0) -> None:
-        self.read_s = READ_S * time_scale
+        self.read_s = read_deadline_s(time_scale)
         self.wire = Wire(NAME, base_url, {"xi-api-key": api_key}, _complaint, _MEANINGS, (api_key,))
 
     def voice(self, voice_id: str) -> Mapping[str, Any]:

@@ -12,6 +12,8 @@ SentContainer = Literal["wav", "flac"]  # what `prepare` can write
 Progress = Literal["none", "state", "percent"]
 
 MB: Final = 1_000_000  # vendors do not say which megabyte they mean; the smaller one fits either way
+READ_S: Final = 30.0  # a call that only reads, renames or deletes; no vendor states how long one may take
+_LEAST_READ_S: Final = 5.0  # however times are scaled: a busy machine is no vendor that is away
 SPOKEN_RATE_HZ: Final = 48_000  # the highest rate that any of the engines speaks at; none states what it listens at
 
 
@@ -108,3 +110,8 @@ def scaled(engines: Mapping[str, Engine], by: float) -> Mapping[str, Engine]:
         )
         for name, engine in engines.items()
     }
+
+
+def read_deadline_s(time_scale: float) -> float:
+    """Return how long a call may take that makes nothing."""
+    return max(READ_S * time_scale, _LEAST_READ_S)

@@ -24,7 +24,7 @@ from shared.errors import (
 )
 from shared.settings import Settings
 from shared.vendors.answer import Answer, Complaint
-from shared.vendors.engines import MB, SPOKEN_RATE_HZ, Abilities, Engine, Limits, Range, scaled
+from shared.vendors.engines import MB, SPOKEN_RATE_HZ, Abilities, Engine, Limits, Range, read_deadline_s, scaled
 from shared.vendors.protocol import (
     CloneOrder,
     FoundVoice,
@@ -144,7 +144,6 @@ _MEANINGS: Final[Meanings] = {
 }
 _MISSING: Final = (404, 422)  # a voice that is not there is a 422, "cannot find asset"
 _CATALOGUE: Final = "retell-"  # how the ids of Retell's own voices begin, by the example of its pages
-_READ_S: Final = 30.0  # of a call that only reads
 
 
 class Retell:
@@ -156,7 +155,7 @@ class Retell:
 
     def __init__(self, api_key: str, base_url: str, *, time_scale: float = 1.0) -> None:
         self.engines = scaled(ENGINES, time_scale)
-        self._read_s = _READ_S * time_scale
+        self._read_s = read_deadline_s(time_scale)
         headers = {"authorization": f"Bearer {api_key}"}
         self._wire = Wire(NAME, base_url, headers, _complaint, _MEANINGS, (api_key,))
 
