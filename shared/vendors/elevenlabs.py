@@ -27,7 +27,7 @@ from shared.vendors.elevenlabs_account import (
     samples_of,
     voice_path,
 )
-from shared.vendors.elevenlabs_pvc import Professional
+from shared.vendors.elevenlabs_pvc import Professional, is_trained
 from shared.vendors.engines import SPOKEN_RATE_HZ, Abilities, Engine, Limits, Range, SentContainer, scaled
 from shared.vendors.protocol import (
     CloneOrder,
@@ -88,7 +88,12 @@ _PROFESSIONAL: Final = Engine(
         checked=_CHECKED,
     ),
     abilities=Abilities(
-        marker="label `clonepipe`", adds_samples=True, deletes_samples=True, progress="percent", needs_person=True
+        marker="label `clonepipe`",
+        adds_samples=True,
+        adds_again=True,
+        deletes_samples=True,
+        progress="percent",
+        needs_person=True,
     ),
     call_timeout_s=600.0,  # a file of half an hour over a slow line
     listing_lag_s=60.0,  # whether a new voice is listed at once is not stated
@@ -170,6 +175,10 @@ class ElevenLabs:
         engine = _CATEGORIES.get(text(at(voice, "category")) or "")
         if engine is None or flag(at(voice, "is_owner")) is False:
             raise VendorVoiceNotFound(f"'{voice_id[:60]}' is no voice clone of this ElevenLabs account.")
+        if engine == "pvc" and not is_trained(voice):
+            raise VendorRejected(
+                f"The professional voice '{voice_id[:60]}' was not trained yet; adopt it when ElevenLabs has done so."
+            )
         name, description = text(at(voice, "name")) or voice_id, text(at(voice, "description"))
         return VoiceAtVendor(voice_id, name, engine, description, samples_of(voice))
 

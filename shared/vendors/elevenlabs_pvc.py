@@ -5,13 +5,11 @@ is and what went wrong are maps by model, and a voice is ready when one of its m
 must read a captcha aloud, or ask ElevenLabs to look at documents, before the training may begin.
 """
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from shared.errors import VendorProtocol, VendorRejected
+from shared.errors import VendorRejected
 from shared.vendors.answer import Answer
 from shared.vendors.elevenlabs_account import (
     Account,
@@ -22,6 +20,7 @@ from shared.vendors.elevenlabs_account import (
     pvc_path,
     samples_of,
 )
+from shared.vendors.elevenlabs_captcha import picture_of
 from shared.vendors.elevenlabs_recordings import ProfessionalRecording
 from shared.vendors.protocol import (
     CloneOrder,
@@ -40,7 +39,6 @@ _DESCRIPTION_CHARS: Final = 500
 _DESCRIPTION_CUT: Final = (
     "ElevenLabs keeps 500 characters of a professional clone's description; the rest was not sent."
 )
-_PICTURES: Final = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
 
 
 class Professional:
@@ -85,9 +83,14 @@ class Professional:
                 raise
 
     def add(self, voice_id: str, files: Sequence[SampleFile]) -> None:
-        """Upload recordings and train the voice anew, if it was proven already; else the proof comes first."""
+        """Upload recordings and train the voice anew, if it was proven already; else the proof comes first.
+
+        May be repeated: what is there is left alone, and so is a training that runs.
+        """
         self.upload_missing(voice_id, files)
-        if _is_proven(self._account.voice(voice_id)):
+        voice = self._account.voice(voice_id)
+        runs = _RUNNING & set(_by_model(at(voice, "fine_tuning", "state")).values())
+        if _is_proven(voice) and not runs:
             self.train(voice_id)
 
     def training(self, voice: Mapping[str, Any]) -> Training:
@@ -188,34 +191,14 @@ class Professional:
         return self._account.wire.ask(method, path, deadline_s=deadline_s or self._account.read_s, **how)
 
 
-def picture_of(answer: Answer) -> tuple[str, bytes]:
-    """Return a captcha as (content type, bytes). Raises: VendorProtocol.
-
-    No schema is documented: it has come as base64, bare or as JSON, and as an image.
-    """
-    found = answer.body
-    if not _type_of(found):
-        said = answer.json()
-        written = said if isinstance(said, str) else answer.body.decode("ascii", errors="replace")
-        if written.startswith("data:"):
-            written = written.partition(",")[2]
-        try:
-            found = base64.b64decode("".join(written.split()), validate=True)
-        except (binascii.Error, ValueError):
-            found = b""
-    content_type = _type_of(found)
-    if content_type is None:
-        raise VendorProtocol("ElevenLabs' captcha is no picture that is known here.")
-    return content_type, found
-
-
-def _type_of(data: bytes) -> str | None:
-    return next((kind for magic, kind in _PICTURES.items() if data.startswith(magic)), None)
-
-
 def _is_among(file: SampleFile, there: Sequence[VendorSample]) -> bool:
     size_bytes = file.path.stat().st_size
     return any(one.filename == file.filename and one.size_bytes in (size_bytes, None) for one in there)
+
+
+def is_trained(voice: Mapping[str, Any]) -> bool:
+    """Tell whether a professional voice can speak: whether it was trained for any model."""
+    return "fine_tuned" in _by_model(at(voice, "fine_tuning", "state")).values()
 
 
 def _by_model(value: Any) -> dict[str, str]:

@@ -65,6 +65,7 @@ class Abilities:
     Attributes:
         creates: A voice can be made by a call; False: only voices that exist already can be worked with.
         adds_samples: Recordings can be added to a voice.
+        adds_again: Adding may be repeated: what is there already is left alone. A lost answer is then no riddle.
         max_samples: How many samples a voice holds; None: not stated.
         deletes_samples: A single sample can be taken away.
         deletes_voice: A voice can be deleted by a call. False: only by a person, at the vendor's own pages.
@@ -76,6 +77,7 @@ class Abilities:
     marker: str
     creates: bool = True
     adds_samples: bool = False
+    adds_again: bool = False
     max_samples: int | None = None
     deletes_samples: bool = False
     deletes_voice: bool = True

@@ -151,7 +151,7 @@ class Extensible(Protocol):
         """Return the samples that the vendor holds, in its order."""
 
     def add(self, engine: str, voice_id: str, files: Sequence[SampleFile]) -> None:
-        """Add samples, in one call, and have the voice learn from them. Not repeatable: see worker/stages/extend.py."""
+        """Add samples and have the voice learn from them; twice only where the engine's `adds_again` allows it."""
 
     def remove(self, engine: str, voice_id: str, sample_id: str) -> None:
         """Take a sample away; one that is not there is no error."""

@@ -76,6 +76,9 @@ def _accepted(task: Task, marker: str, listed: tuple[VendorSample, ...]) -> Endi
 
 
 def _reconcile(task: Task, intent: Intent) -> Ending:
+    """Find out what came of a call whose answer was never saved. Raises: VendorProtocol: after too many calls."""
+    if task.engine.abilities.adds_again and intent.calls < MOST_CALLS:
+        return _again(task, intent)
     listed = held_by_vendor(task)
     if {sample.sample_id for sample in listed} - set(intent.held_before or ()):
         return _accepted(task, intent.marker, listed)
@@ -87,6 +90,10 @@ def _reconcile(task: Task, intent: Intent) -> Ending:
         with task.transaction() as session:
             submissions.refuse(session, intent.marker)
         raise never_answered(task, intent)
+    return _again(task, intent)
+
+
+def _again(task: Task, intent: Intent) -> Ending:
     files = sendable(task)
     with task.transaction() as session:
         submissions.intend_again(session, intent)

@@ -21,6 +21,7 @@ from shared.vendors.engines import Range
 from shared.vendors.protocol import Extensible, TrainingState, Vendor, Verifiable
 from tests.fakes.acts import Act, Manner, Moment
 from tests.fakes.elevenlabs import FakeElevenLabs
+from tests.fakes.elevenlabs_pvc import MODEL, Tuning
 from tests.shared.vendors.eleven import MARKER, a_file, adapter, an_order
 
 
@@ -258,7 +259,10 @@ def test_a_voice_is_looked_up_with_all_that_is_said_of_its_samples(
 ) -> None:
     vendor = adapter(fake)
     made = vendor.submit("ivc", an_order(description="calm"), [a_file(tmp_path)], MARKER)
-    fake.voices[made.voice_id].category = category
+    voice = fake.voices[made.voice_id]
+    voice.category = category
+    if category == "professional":
+        voice.tuning = Tuning(states={MODEL: "fine_tuned"})
     found = vendor.look_up(made.voice_id)
     assert (found.engine, found.name, found.description) == (engine, "Anna", "calm")
     assert found.samples is not None

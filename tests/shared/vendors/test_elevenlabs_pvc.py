@@ -9,7 +9,7 @@ import pytest
 from shared.errors import VendorProtocol, VendorQuota, VendorRejected, VendorUnavailable
 from shared.vendors.answer import Answer
 from shared.vendors.elevenlabs import ElevenLabs
-from shared.vendors.elevenlabs_pvc import picture_of
+from shared.vendors.elevenlabs_captcha import picture_of
 from shared.vendors.protocol import TrainingState
 from tests.fakes.call import Call, Reply
 from tests.fakes.elevenlabs import FakeElevenLabs
@@ -243,6 +243,23 @@ def test_added_samples_are_trained_into_a_voice_that_was_proven(
     fake.desk.let_everybody_verify()
     vendor.add("pvc", voice_id, [a_file(tmp_path, 4)])
     assert (tuning_of(fake, voice_id).trainings, len(vendor.samples("pvc", voice_id))) == (1, 4)
+
+
+def test_adding_the_same_again_adds_and_trains_nothing(
+    fake: FakeElevenLabs, vendor: ElevenLabs, tmp_path: Path
+) -> None:
+    voice_id = made(vendor, tmp_path)
+    fake.desk.let_everybody_verify()
+    more = [a_file(tmp_path, 4)]
+    for _ in range(2):
+        vendor.add("pvc", voice_id, more)
+    assert (tuning_of(fake, voice_id).trainings, len(vendor.samples("pvc", voice_id))) == (1, 3)
+
+
+def test_a_voice_that_was_never_trained_is_not_adopted(vendor: ElevenLabs, tmp_path: Path) -> None:
+    voice_id = made(vendor, tmp_path)
+    with pytest.raises(VendorRejected, match="was not trained yet"):
+        vendor.look_up(voice_id)
 
 
 def test_a_voice_is_changed_in_what_is_given(fake: FakeElevenLabs, vendor: ElevenLabs, tmp_path: Path) -> None:
