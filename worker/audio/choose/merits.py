@@ -11,13 +11,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from worker.audio.measure.snr import LOCAL_S, local_snr_db
+from worker.audio.measure.snr import local_snr_db
 from worker.audio.tracks import SPEECH_PROBABILITY, WINDOW_S, Span, Tracks
 
 SNR_POINTS: Final = 3.0
 BEST_SNR_DB: Final = 35.0  # more is not heard
 SNR_QUANTILE: Final = 0.2  # a stretch is as good as its worse parts
-INSIDE_S: Final = LOCAL_S / 2 - 0.7  # from the ends of a stretch
+EDGE_S: Final = 0.7  # so far inside its ends the noise of a stretch is asked for
 SPEECH_POINTS: Final = 1.5
 ENOUGH_SPEECH: Final = 0.9
 CLIPPED_POINTS: Final = 1.0  # for any clipped second; clean recordings have none ...
@@ -142,13 +142,9 @@ class Grounds:
     def _by_second(self, candidates: Candidates) -> tuple[Numbers, Numbers]:
         """Return the low quantile of the SNR and the share of clipped seconds of each candidate."""
         last = self._snr_db.size
-        # What is known of a second is known of the 4 s around it: those that lie inside count, for what is beside a
-        # good stretch does not make it worse.
-        first = np.ceil(candidates.starts_s + INSIDE_S).astype(np.int64)
-        past = np.floor(candidates.ends_s - INSIDE_S).astype(np.int64)
-        middle = ((candidates.starts_s + candidates.ends_s) / 2).astype(np.int64)
-        first = np.clip(np.minimum(first, middle), 0, last - 1)
-        past = np.clip(np.maximum(past, middle + 1), first + 1, last)
+        # What is known of a second is known of the 4 s around it: the outermost would speak of what lies beside.
+        first = np.clip(np.rint(candidates.starts_s + EDGE_S).astype(np.int64), 0, last - 1)
+        past = np.clip(np.rint(candidates.ends_s - EDGE_S).astype(np.int64), first + 1, last)
         begin, end = int(first.min()), int(past.max())
         snr_db = np.zeros(first.size)
         for length in np.unique(past - first):

@@ -3,7 +3,7 @@ import pytest
 
 from tests.worker.audio.spoken_tracks import phrases_of, room_with
 from worker.audio.choose.merits import Candidates, Grounds, Merits
-from worker.audio.tracks import Span, Tracks, join
+from worker.audio.tracks import Span, Tracks
 
 VOICES = phrases_of(0.0, 20.0)
 
@@ -34,12 +34,6 @@ def test_any_clipping_costs_and_more_so_the_more_seconds_of_it_there_are() -> No
     seconds[3] = 9
     assert _merits(tracks, Span(0.0, 8.0), flat_tops_per_s=seconds).flat_tops == pytest.approx(-1.5)
     assert _merits(tracks, Span(0.0, 8.0), flat_tops_per_s=np.full(20, 9)).flat_tops == pytest.approx(-5.0)
-
-
-def test_noise_beside_a_stretch_does_not_make_it_worse() -> None:
-    quiet, noisy = room_with(20.0, VOICES), room_with(20.0, VOICES, room_db=-25.0)
-    both = join([noisy.part(Span(0.0, 10.0)), quiet.part(Span(10.0, 20.0))])
-    assert _merits(both, Span(10.0, 18.0)).snr == pytest.approx(_merits(quiet, Span(10.0, 18.0)).snr, abs=0.3)
 
 
 def test_counts_of_clipping_may_end_before_the_recording() -> None:
