@@ -32,7 +32,8 @@ MIN_PAUSES: Final = 8  # windows, 0.25 s
 SURE_PAUSE: Final = 0.1  # less likely to be speech than this: the model doubts breaths and mumbled words (2026-11)
 LOUDEST_PAUSES: Final = 0.03  # of the windows in pauses: clicks, breaths
 # Noise that comes and goes is the mean of all pauses and not their quieter part. One cough must not be taken for it, so
-# the loudest fifth of the pauses, which lies together in time, is left out, and there has to be a second of them.
+# the loudest fifth of the pauses, which lies together in time, is left out, and there has to be a second of them. It
+# counts only where it is as loud as noise: breaths and mumbled words come and go in clean recordings, too.
 MANY_PAUSES: Final = 31
 DOUBTED_SPEECH: Final = 0.2  # from here on it may be a word that is mumbled, and counts neither way
 PAUSE_PARTS: Final = 5
@@ -121,8 +122,10 @@ def _by_level(tracks: Tracks) -> tuple[float | None, Method | None]:
     if quiet.size >= MIN_PAUSES:
         quiet = quiet[: quiet.size - int(np.ceil(LOUDEST_PAUSES * quiet.size))]
         heard = tracks.levels_db[pauses & (tracks.speech < DOUBTED_SPEECH)]
-        noise_power = max(_mean_power(quiet), _coming_and_going(heard))
-        return float(_ratio_db(np.float64(_mean_power(speech)), np.float64(noise_power))), "pauses"
+        speech_power = np.float64(_mean_power(speech))
+        quiet_db = float(_ratio_db(speech_power, np.float64(_mean_power(quiet))))
+        coming_db = float(_ratio_db(speech_power, np.float64(_coming_and_going(heard))))
+        return min(quiet_db, coming_db) if coming_db < NOISY_DB else quiet_db, "pauses"
     floor_db, loud_db = np.percentile(tracks.levels_db[sounding], PERCENTILES)
     return float(np.clip(loud_db - floor_db - PERCENTILE_BIAS_DB, *RANGE_DB)), "percentile"
 
