@@ -9,7 +9,7 @@ Sources: docs.bland.ai (Clone Voice, Add Voice Sample, List Voice Samples), the 
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
@@ -33,6 +33,7 @@ from shared.vendors.protocol import (
     TrainingState,
     VendorSample,
     VoiceAtVendor,
+    oldest_first,
 )
 from shared.vendors.reading import at, each, first_list, flag, moment, number, text
 from shared.vendors.refusals import Meanings
@@ -176,7 +177,7 @@ class Bland:
             for voice in each(listed)
             if (text(at(voice, "name")) or "").casefold() == marker.casefold() and (voice_id := _id_of(voice))
         ]
-        return tuple(sorted(found, key=_age)) or self._find_by_name(marker)
+        return oldest_first(found) or self._find_by_name(marker)
 
     def _find_by_name(self, marker: str) -> tuple[FoundVoice, ...]:
         """Look a voice up by its name: it may be known by it before the list shows it."""
@@ -287,10 +288,6 @@ def _complaint(answer: Answer) -> Complaint | None:
 def _id_of(voice: Mapping[str, Any]) -> str | None:
     """Return a voice's id; `voice_id` of a listed voice is another one, of the maker behind it."""
     return text(at(voice, "id")) or text(at(voice, "voice_id"))
-
-
-def _age(voice: FoundVoice) -> datetime:
-    return voice.created_at or datetime.max.replace(tzinfo=UTC)
 
 
 def _path(voice_id: str) -> str:

@@ -10,7 +10,7 @@ Sources: docs.buena.ai (Create, List, Delete Voice Clone; Rate Limits), the clie
 import json
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
@@ -33,6 +33,7 @@ from shared.vendors.protocol import (
     Training,
     TrainingState,
     VoiceAtVendor,
+    oldest_first,
 )
 from shared.vendors.reading import at, each, first_list, flag, moment, number, text, whole
 from shared.vendors.refusals import Meanings
@@ -129,7 +130,7 @@ class Buena:
             for voice in self._voices()
             if _tag(marker) in (text(at(voice, "description")) or "") and (voice_id := _id_of(voice))
         ]
-        return tuple(sorted(found, key=_age))
+        return oldest_first(found)
 
     def poll(self, engine: str, voice_id: str) -> Training:
         voices = self._voices()
@@ -240,7 +241,3 @@ def _tag(marker: str) -> str:
 
 def _id_of(voice: Mapping[str, Any]) -> str | None:
     return text(at(voice, "voiceId"))
-
-
-def _age(voice: FoundVoice) -> datetime:
-    return voice.created_at or datetime.max.replace(tzinfo=UTC)

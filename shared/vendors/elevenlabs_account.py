@@ -7,7 +7,6 @@ as a mere text. A voice that is not there is HTTP 400, and so is a plan that is 
 import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -21,7 +20,7 @@ from shared.errors import (
 )
 from shared.vendors.answer import Answer, Complaint
 from shared.vendors.engines import read_deadline_s
-from shared.vendors.protocol import CloneOrder, FoundVoice, SampleFile, VendorSample
+from shared.vendors.protocol import CloneOrder, FoundVoice, SampleFile, VendorSample, oldest_first
 from shared.vendors.reading import at, each, flag, moment, number, text, whole
 from shared.vendors.refusals import Meanings
 from shared.vendors.wire import Wire
@@ -83,7 +82,7 @@ class Account:
             for voice in self._search(marker)
             if _carries(voice, marker) and (voice_id := text(at(voice, "voice_id")))
         ]
-        return tuple(sorted(found, key=_age))
+        return oldest_first(found)
 
     def _search(self, marker: str) -> Iterator[Mapping[str, Any]]:
         query = {"search": marker, "voice_type": "personal", "page_size": "100", "include_total_count": "false"}
@@ -229,10 +228,6 @@ def _refuse_if_full(plan: Any, used_field: str, limit_field: str, what: str, rem
 
 def _carries(voice: Mapping[str, Any], marker: str) -> bool:
     return at(voice, "labels", LABEL) == marker or text(at(voice, "description")) == marker
-
-
-def _age(voice: FoundVoice) -> datetime:
-    return voice.created_at or datetime.max.replace(tzinfo=UTC)
 
 
 def _not_found(voice_id: str, error: VendorRejected) -> VendorRejected:

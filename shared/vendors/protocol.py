@@ -4,9 +4,9 @@ An adapter raises only VendorRejected and its kinds, VendorAuth, VendorQuota, Ve
 (nothing was sent), VendorProtocol and UnknownOutcome (the vendor may have acted). It never retries by itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -77,6 +77,11 @@ class FoundVoice:
 
     voice_id: str
     created_at: datetime | None
+
+
+def oldest_first(found: Iterable[FoundVoice]) -> tuple[FoundVoice, ...]:
+    """Return voices by their age; one whose age the vendor does not tell comes last, so that it is not the one kept."""
+    return tuple(sorted(found, key=lambda voice: voice.created_at or datetime.max.replace(tzinfo=UTC)))
 
 
 @dataclass(frozen=True, slots=True)
