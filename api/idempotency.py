@@ -44,6 +44,8 @@ PARAMETER: Final[dict[str, Any]] = {
     "once, and a retry gets the first answer again, or 410 when the clone was deleted since. Kept for 24 hours.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
+_RELEASE_AGAIN_S: Final = 1.0
+_releasing: Final[set[asyncio.Task[None]]] = set()
 _KEY: Final = re.compile(r"[!-~]{1,255}")
 _logger = log.get(__name__)
 
@@ -113,7 +115,8 @@ async def reserved(request: Request, caller: Caller) -> AsyncIterator[Reserved]:
         if not (outcome.is_settling and isinstance(error, DatabaseUnavailable)):
             with anyio.CancelScope(shield=True):
                 await _stop(heart)
-                await run_in_threadpool(_release, services.database, held)
+                if not await run_in_threadpool(_release, services.database, held):
+                    _release_later(services.database, held)
         raise
     finally:
         await _stop(heart)
@@ -176,12 +179,29 @@ def _renew(database: Database, held: Reservation) -> bool:
         return idempotency.renew(session, held)
 
 
-def _release(database: Database, held: Reservation) -> None:
+def _release(database: Database, held: Reservation) -> bool:
+    """Give the key back; tell whether that could be written."""
     try:
         with database.write() as session:
             idempotency.release(session, held)
-    except DatabaseUnavailable:  # the lease lapses by itself
+    except DatabaseUnavailable:
         _logger.warning("idempotency_key_not_released")
+        return False
+    return True
+
+
+def _release_later(database: Database, held: Reservation) -> None:
+    """Give the key back as soon as the database is there again; after its lease it is free by itself."""
+
+    async def try_again() -> None:
+        for _ in range(round(idempotency.LEASE_S / _RELEASE_AGAIN_S)):
+            await asyncio.sleep(_RELEASE_AGAIN_S)
+            if await run_in_threadpool(_release, database, held):
+                return
+
+    task = asyncio.create_task(try_again())
+    _releasing.add(task)  # the loop itself keeps no task alive
+    task.add_done_callback(_releasing.discard)
 
 
 async def _stop(task: asyncio.Task[None]) -> None:

@@ -25,7 +25,7 @@ from api.supervisor import ChildSpec, bind, supervise
 from shared import keys, leash, log
 from shared.broker import EmbeddedBroker, broker_url, ping
 from shared.db.engine import Database
-from shared.db.migrate import is_current, upgrade
+from shared.db.migrate import require_current, upgrade
 from shared.doorbell import BackgroundBell
 from shared.errors import DatabaseUnavailable, SetupError
 from shared.services import Services
@@ -165,8 +165,7 @@ def serve_api(chosen: Settings, descriptor: int | None) -> None:
     log.configure("api", chosen.log_format)
     leash.watch()
     services = Services.open(chosen, hurried=True)
-    if not is_current(services.database):
-        raise SetupError("The database does not have this version's tables; run 'clonepipe migrate'.")
+    require_current(services.database)
     secret = chosen.bootstrap_api_key
     keys.ensure_bootstrap(services.database, secret.get_secret_value() if secret else None)
     listener = bind(chosen.host, chosen.port) if descriptor is None else socket.socket(fileno=descriptor)

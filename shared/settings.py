@@ -106,11 +106,17 @@ class Settings(BaseSettings):
     )
     max_checks: int = Field(2, ge=1, le=64, description="Checks of recordings that one API process runs at once")
     check_timeout_s: float = Field(
-        300.0, gt=0, description="Seconds that the upload of a check may take, and again its work, until it is given up"
+        300.0,
+        gt=0,
+        le=86_400,
+        description="Seconds that the upload of a check may take, and again its work, until it is given up",
     )
 
     lease_s: float = Field(
-        30.0, gt=0.2, description="Seconds a worker owns a job without a sign of life; renewed every third of it"
+        30.0,
+        gt=0.2,
+        le=86_400,
+        description="Seconds a worker owns a job without a sign of life; renewed every third of it",
     )
     max_attempts: int = Field(4, ge=1, description="Deaths and errors that one stage of a job may have")
     worker_threads: int = Field(4, ge=1, le=MAX_WORKER_THREADS, description="Jobs one worker process runs at once")

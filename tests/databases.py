@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from shared.db.engine import Database
 from shared.db.migrate import upgrade
@@ -38,6 +38,20 @@ class PostgresServer:
         with engine.connect() as connection:
             connection.execute(text(statement))
         engine.dispose()
+
+    @contextmanager
+    def read_only(self, url: str) -> Iterator[None]:
+        """Let a database take no writes for the length of the block, as after a fail-over or on a full volume."""
+        name = make_url(url).database
+        self._set_read_only(name, "on")
+        try:
+            yield
+        finally:
+            self._set_read_only(name, "off")
+
+    def _set_read_only(self, name: str | None, word: str) -> None:
+        self.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {word}")
+        self.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

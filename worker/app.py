@@ -9,12 +9,12 @@ from celery.signals import setup_logging, worker_ready, worker_shutting_down
 from shared import log
 from shared.broker import broker_url
 from shared.doorbell import LOOK_TASK, TASK, Doorbell, make_celery
-from shared.services import Services
 from shared.settings import Settings
 from shared.states import Queue
 from worker import rehearsal
 from worker.bench import Bench
 from worker.late_look import look
+from worker.opening import open_services
 from worker.run import work
 from worker.vigil import Vigil
 
@@ -35,7 +35,7 @@ def make_app(settings: Settings, queues: frozenset[Queue]) -> Celery:
         worker_enable_remote_control=False,
     )
     app.steps["consumer"].add(Vigil)
-    bench = Bench.open(Services.open(settings), queues, Doorbell(broker_url(settings)))
+    bench = Bench.open(open_services(settings), queues, Doorbell(broker_url(settings)))
 
     def advance(job_id: str) -> None:
         work(bench, job_id)

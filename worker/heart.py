@@ -79,6 +79,10 @@ class Heart:
             except DatabaseUnavailable:
                 _logger.warning("database_unavailable")
                 rest_s = min(pause_s, _AGAIN_AFTER_S)
+            except Exception:
+                # Nothing may end this thread: without it every lease of this process would run out, for good.
+                _logger.exception("heart_stumbled")
+                rest_s = min(pause_s, _AGAIN_AFTER_S)
             time.sleep(max(0.05, rest_s - (time.monotonic() - began_s)))
 
     def _renew_all(self) -> None:

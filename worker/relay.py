@@ -15,6 +15,7 @@ from shared.services import Services
 from shared.settings import settings
 from shared.states import Queue
 from worker.late_look import AGAIN_S
+from worker.opening import open_services
 from worker.sweep import sweep
 
 TICK_S = 0.25
@@ -82,7 +83,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     leash.watch()
-    services = Services.open(chosen)
+    services = open_services(chosen)
     relay = Relay(services, Doorbell(broker_url(chosen)))
     _logger.info("relay_started")
     swept_at_s = float("-inf")
@@ -97,6 +98,9 @@ def main() -> None:
             _logger.warning("database_unavailable")
         except ServiceError as error:
             _logger.warning("sweep_stopped", code=error.code)
+        except Exception:
+            # What went wrong now may go right at the next tick, and nobody else announces what is due.
+            _logger.exception("relay_stumbled")
         stopping.wait(max(0.01, TICK_S - (time.monotonic() - began_s)))
 
 

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
@@ -58,6 +58,13 @@ class Database:
         self.engine.dispose()
 
 
+# States of a PostgreSQL server that pass, or that its operator ends: a fail-over, a full volume, a missing migration.
+_PASSING: Final = {
+    "25006": "The database takes no writes for the moment; try again in a moment.",
+    "42P01": "The database does not have this version's tables; run 'clonepipe migrate'.",
+}
+
+
 @contextmanager
 def named_errors() -> Iterator[None]:
     """Turn what a driver raises when its database is away, locked or full into our own words."""
@@ -72,6 +79,9 @@ def named_errors() -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated:
             raise DatabaseUnavailable from error
+        passing = _PASSING.get(getattr(error.orig, "sqlstate", None) or "")
+        if passing is not None:
+            raise DatabaseUnavailable(passing) from error
         raise
 
 

@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from shared.db.engine import Database, named_errors
+from shared.errors import SetupError
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK_NUMBER = 0x636C6F6E65  # any constant of our own: "clone"
@@ -35,6 +36,12 @@ def _unhurried(connection: Connection) -> AbstractContextManager[None]:
     from shared.db.patience import unhurried
 
     return unhurried(connection, _PATIENCE_S)
+
+
+def require_current(database: Database) -> None:
+    """Raise SetupError unless the database has this version's tables. Raises: DatabaseUnavailable."""
+    if not is_current(database):
+        raise SetupError("The database does not have this version's tables; run 'clonepipe migrate'.")
 
 
 def is_current(database: Database) -> bool:

@@ -3,6 +3,7 @@
 import http.client
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from shared.doorbell import BackgroundBell
 from shared.keys import MAIN_ACCOUNT, Caller
 from shared.services import Services
 from shared.settings import Settings
+from tests.databases import PostgresServer
+from tests.processes import until
 from tests.servers import serving
 
 CALLER = Caller(MAIN_ACCOUNT, "key_test", frozenset())
@@ -90,6 +93,12 @@ async def make_account(request: Request) -> Response:
 
 @pytest.fixture
 def service(database_url: str, tmp_path: Path) -> Iterator[tuple[Services, httpx.Client]]:
+    with service_on(database_url, tmp_path) as opened:
+        yield opened
+
+
+@contextmanager
+def service_on(database_url: str, tmp_path: Path) -> Iterator[tuple[Services, httpx.Client]]:
     services = Services.open(Settings(data_dir=tmp_path, database_url=database_url))
     keys.ensure_bootstrap(services.database, None)
     app: Starlette = create_app(services, BackgroundBell("redis+socket://" + str(tmp_path / "no-broker.sock")))
@@ -116,6 +125,25 @@ def test_an_operation_that_fails_unforeseen_gives_the_key_back(service: tuple[Se
     headers = {"idempotency-key": "k", "connection": "close"}
     assert client.post("/things", json={}, headers=headers).status_code == 500
     assert client.post("/things", json={"max": 1}, headers=headers).status_code == 201
+
+
+def test_a_key_that_could_not_be_given_back_at_once_is_free_long_before_its_lease_is_over(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    url = postgres.new_database()
+    headers = {"idempotency-key": "k", "connection": "close"}
+    with service_on(url, tmp_path) as (_, client):
+        read_only = postgres.read_only(url)
+
+        def body() -> Iterator[bytes]:
+            yield b"{"
+            read_only.__enter__()  # the key is reserved by now
+            yield b"}"
+
+        refused = client.post("/things", content=body(), headers=headers)
+        read_only.__exit__(None, None, None)
+        assert refused.status_code >= 500
+        assert until(lambda: client.post("/things", json={"max": 1}, headers=headers).status_code == 201, within_s=20)
 
 
 def test_blanks_around_a_key_are_not_part_of_it(service: tuple[Services, httpx.Client]) -> None:

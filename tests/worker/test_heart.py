@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from shared import claims, jobs
 from shared.claims import Claim
 from shared.db.models import Job, WorkerPresence
+from shared.errors import DatabaseUnavailable
 from shared.states import Queue
 from tests.databases import PostgresServer
 from tests.processes import until
@@ -77,6 +78,31 @@ def test_a_lease_is_lost_in_time_and_the_next_one_held_though_the_database_freez
         first = workshop.job(claim.job_id).lease_until
         assert first is not None
         assert until(lambda: (workshop.job(claim.job_id).lease_until or first) > first)
+
+
+def test_it_beats_on_after_a_database_that_took_no_writes(
+    postgres: PostgresServer, make_workshop: Callable[..., Workshop]
+) -> None:
+    url = postgres.new_database()
+    workshop = make_workshop(database_url=url)
+    heart = beating(workshop)
+    with heart.hold(take(workshop)) as hold, postgres.read_only(url):
+        assert until(lambda: hold.is_lost, 5 * LEASE_S)
+    assert until(lambda: _can_order(workshop))
+    claim = take(workshop)
+    with heart.hold(claim):
+        first = workshop.job(claim.job_id).lease_until
+        assert first is not None
+        assert until(lambda: (workshop.job(claim.job_id).lease_until or first) > first)
+
+
+def _can_order(workshop: Workshop) -> bool:
+    """Tell whether the pool is rid of the connections that the server has ended."""
+    try:
+        workshop.order()
+    except DatabaseUnavailable:
+        return False
+    return True
 
 
 def test_the_worker_says_that_it_is_there(workshop: Workshop) -> None:
