@@ -129,6 +129,19 @@ class Settings(BaseSettings):
         "auto", description="`auto` is `console` on a terminal and `json` elsewhere"
     )
 
+    @field_validator("bland_api_key", "elevenlabs_api_key", "buena_api_key", "retell_api_key", mode="before")
+    @classmethod
+    def _check_vendor_key(cls, key: object) -> object:
+        """Take a key as a mounted secret brings it, with a line's end; refuse, unshown, what no header can carry."""
+        text = key.get_secret_value() if isinstance(key, SecretStr) else key
+        if not isinstance(text, str):
+            return key
+        if not all("!" <= character <= "~" for character in text.strip()):
+            raise PydanticCustomError(
+                "vendor_key", "it has characters that no key has: blanks inside, or none of ASCII's"
+            )
+        return SecretStr(text.strip())
+
     @field_validator("broker_url")
     @classmethod
     def _check_broker(cls, url: str) -> str:

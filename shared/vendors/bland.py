@@ -163,7 +163,8 @@ class Bland:
         try:
             self._wire.ask("PATCH", f"{_path(voice_id)}/rename", deadline_s=READ_S, body={"name": order.name})
         except VendorRejected as error:  # somebody took the name since it was looked at: no reason to lose the voice
-            return (f"At Bland the voice is called '{marker}', because it could not be renamed. {error.message}",)
+            said = error.details.get("vendor_words") or "it gave no reason"
+            return (f"At Bland the voice is called '{marker}', because it could not be renamed: {said}",)
         return ()
 
     def find(self, engine: str, marker: str) -> tuple[FoundVoice, ...]:

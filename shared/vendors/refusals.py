@@ -83,9 +83,11 @@ def _by_status(answer: Answer, *, creates: bool) -> type[VendorError]:
             return VendorAuth
         case 402:
             return VendorQuota
+        case 403 | 404 | 405 if _is_page(answer):
+            # The vendor itself speaks JSON: this is the edge in front of it, or not the vendor at all.
+            return VendorUnavailable
         case 403:
-            # A page of HTML is the edge in front of the vendor; the vendor itself speaks JSON.
-            return VendorAuth if answer.json() is not None else VendorUnavailable
+            return VendorAuth
         case 429:
             return VendorRateLimited
         case 408 | 425:
@@ -97,9 +99,18 @@ def _by_status(answer: Answer, *, creates: bool) -> type[VendorError]:
     return VendorProtocol
 
 
+def _is_page(answer: Answer) -> bool:
+    """Tell whether somebody else answered: with a page for people. A body that is missing is no page."""
+    return answer.body.lstrip()[:1] == b"<"
+
+
 def _opening(kind: type[VendorError], title: str, answer: Answer) -> str:
-    if answer.status == 403 and kind is VendorUnavailable:
-        return f"The edge in front of {title} refused the request before {title} saw it (HTTP 403)"
+    if _is_page(answer) and kind is VendorUnavailable and answer.status < 500:
+        variable = f"CLONEPIPE_{title.upper()}_BASE_URL"
+        return (
+            f"A page came in place of {title}'s answer (HTTP {answer.status}). The edge in front of {title} refused "
+            f"the request, or {variable} is not {title}'s address"
+        )
     verb = "asked us to slow down" if issubclass(kind, VendorRateLimited) else "refused"
     if answer.status >= 500:
         verb = "failed"

@@ -131,10 +131,17 @@ class _Call:
                 return await self._read(response, wire)
         except TimeoutError:
             raise self.lost(f"{wire.title} did not answer within {self.deadline_s:g} s.") from None
-        except (httpx.TransportError, httpx.InvalidURL, OSError) as error:
-            raise self.lost(f"{wire.title} could not be spoken to ({_plainly(error)}).") from error
+        except (httpx.LocalProtocolError, httpx.InvalidURL, httpx.UnsupportedProtocol):
+            # What cannot be put on the wire was refused on this side; its own words may quote the key.
+            prefix = f"CLONEPIPE_{wire.vendor.upper()}"
+            raise VendorUnavailable(
+                f"{wire.title} cannot be called with what is set for it: see {prefix}_API_KEY and {prefix}_BASE_URL. "
+                "Nothing was sent."
+            ) from None
+        except (httpx.TransportError, OSError) as error:
+            raise self.lost(f"{wire.title} could not be spoken to ({type(error).__name__}).") from error
         except httpx.HTTPError as error:  # an encoding that cannot be undone
-            raise VendorProtocol(f"{wire.title}'s answer cannot be read ({_plainly(error)}).") from error
+            raise VendorProtocol(f"{wire.title}'s answer cannot be read ({type(error).__name__}).") from error
 
     async def _watch(self, event: str, _: Mapping[str, Any]) -> None:
         self.was_begun = self.was_begun or event.endswith("send_request_headers.started")
@@ -167,7 +174,3 @@ def _trust() -> ssl.SSLContext:
 def _request_id(answer: Answer | None) -> str | None:
     found = (answer.headers.get(name) for name in _REQUEST_ID_HEADERS) if answer else ()
     return next((value[:100] for value in found if value), None)
-
-
-def _plainly(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:200] if str(error) else type(error).__name__

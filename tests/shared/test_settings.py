@@ -81,3 +81,16 @@ def test_settings_and_what_is_empty_or_not_ours_are_not_told_of() -> None:
     known = {f"CLONEPIPE_{name.upper()}": "x" for name in Settings.model_fields}
     others = {"CLONEPIPE_LEASH_FD": "3", "CLONEPIPE_EMPTY": "", "STORAGE_URI": "x", "clonepipe_port": "1"}
     assert unknown_settings(known | others) == ()
+
+
+def test_a_vendors_key_is_taken_as_a_mounted_secret_brings_it(tmp_path: Path) -> None:
+    key = Settings(data_dir=tmp_path, retell_api_key=" key-1\n").retell_api_key  # type: ignore[arg-type]
+    assert key is not None
+    assert key.get_secret_value() == "key-1"
+
+
+@pytest.mark.parametrize("key", ["k\u00e9y", "a b", "a\nb"])
+def test_a_vendors_key_that_no_header_can_carry_is_refused_without_being_shown(key: str, tmp_path: Path) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings(data_dir=tmp_path, bland_api_key=key)  # type: ignore[arg-type]
+    assert key not in str(refused.value)

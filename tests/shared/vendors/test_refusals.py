@@ -1,5 +1,6 @@
 """What a refusal means: the vendor's own table, then the status; and what its owner is told."""
 
+import socket
 import time
 from email.utils import formatdate
 
@@ -17,6 +18,7 @@ from shared.errors import (
 )
 from shared.vendors.answer import Answer, Complaint
 from shared.vendors.refusals import Meanings, refusal
+from shared.vendors.wire import Wire
 
 NO_TABLE: Meanings = {}
 
@@ -68,6 +70,23 @@ def test_a_page_of_html_is_the_edge_in_front_and_no_wrong_key() -> None:
     error = refused(403, body=b"<html>blocked</html>", creates=True)
     assert type(error) is VendorUnavailable
     assert "The edge in front of Retell" in error.message
+
+
+@pytest.mark.parametrize("creates", [True, False])
+def test_a_page_that_is_not_found_is_no_answer_of_the_vendors(creates: bool) -> None:
+    error = refused(404, body=b"\n<!DOCTYPE html><title>404</title>", creates=creates)
+    assert type(error) is VendorUnavailable
+    assert "CLONEPIPE_RETELL_BASE_URL" in error.message
+    assert type(refused(404, body=b"", creates=creates)) is VendorRejected
+
+
+def test_a_key_that_no_header_can_carry_is_never_quoted_and_nothing_was_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        wire = Wire("retell", address, {"authorization": "Bearer top\nsecret"}, lambda _: None)
+        with pytest.raises(VendorUnavailable, match="Nothing was sent") as failed:
+            wire.ask("POST", "/clone-voice", deadline_s=5, creates=True)
+    assert "secret" not in failed.value.message
 
 
 def test_the_vendors_table_is_asked_first_and_the_exact_status_before_any() -> None:
