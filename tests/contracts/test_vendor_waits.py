@@ -1,5 +1,6 @@
 """What one vendor says in one way only, through the worker: a full plan, a wait in the body, a voice in use."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from tests.worker.conftest import Workshop, make_workshop
 __all__ = ["make_workshop"]  # a fixture that lives beside what it opens
 
 CASE = VendorCase("buena", "default", FakeBuena, KEY, time_scale=0.01, container="flac")
+
+
+_TURN_S = 0.05  # by then every turn at a minute's rate, scaled, is free again
 
 
 @dataclass
@@ -78,12 +82,14 @@ def test_an_erasure_waits_for_a_voice_in_use_and_lets_everybody_else_call(scene:
     with scene.shop.database.write() as session:
         erase_id = clones.delete(session, MAIN_ACCOUNT, clone_id)
     for _ in range(2 * gates.FAILURES):
+        time.sleep(_TURN_S)
         scene.shop.work(erase_id)
     job = scene.shop.job(erase_id)
     assert (job.outcome, job.waiting_for, job.error_code) == (None, WaitingFor.RETRY, "VENDOR_VOICE_IN_USE")
     assert scene.shut() == []
     assert scene.fake.ledger() == (voice_id,)
     scene.fake.voices[voice_id].campaigns = []
+    time.sleep(_TURN_S)
     scene.shop.work(erase_id)
     assert scene.shop.job(erase_id).outcome is Outcome.DONE
     assert scene.fake.ledger() == ()
