@@ -154,13 +154,13 @@ def _adopt(task: Task, intent: Intent, found: tuple[FoundVoice, ...]) -> Ending:
     """Take the oldest voice that carries our marker; its twins are deleted."""
     oldest, *twins = found
     for twin in twins:
-        outcome = discard_twin(task, twin.voice_id)
+        outcome = _discard_twin(task, twin.voice_id)
         with task.transaction() as session:
             submissions.note_twin(session, intent.id, twin.voice_id, outcome)
     return _accepted(task, intent.marker, oldest.voice_id, (), in_doubt=True)
 
 
-def discard_twin(task: Task, voice_id: str) -> str:
+def _discard_twin(task: Task, voice_id: str) -> str:
     """Delete a voice that was made twice; return what became of it."""
     engine = task.engine.name
     try:
