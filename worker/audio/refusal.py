@@ -67,7 +67,10 @@ def _softened(finding: Finding, stretch: dict[str, Finding]) -> Finding:
 def _refusal(finding: Finding, found: Examination, filename: str) -> AudioError:
     value, inspection = finding.value or 0.0, found.inspection
     if finding.name == "duration":
-        if any(warning.startswith(("truncated", "damaged")) for warning in inspection.warnings):
+        kinds = {warning.partition(":")[0] for warning in inspection.warnings}
+        if "damaged" in kinds:
+            return unreadable(filename, f"it is damaged, and only {inspection.duration_s:.2f} s of it can be read")
+        if "truncated" in kinds:
             return unreadable(filename, f"it breaks off after {inspection.duration_s:.2f} s")
         return AudioTooShort(
             f"{filename} has {inspection.duration_s:.2f} s of sound; at least {_limit('duration'):g} s is needed. "

@@ -138,11 +138,17 @@ def test_other_sounds_name_the_share_of_speech_and_the_limit() -> None:
     assert raised.details == {"filename": "voice.wav", "found_share": 0.12, "limit_share": limit}
 
 
-@pytest.mark.parametrize("warning", ["truncated: it ends early", "damaged: 9 pieces are missing"])
-def test_what_breaks_off_at_once_is_no_short_recording_but_a_broken_one(warning: str) -> None:
+@pytest.mark.parametrize(
+    ("warning", "words"),
+    [
+        ("truncated: it ends early", "it breaks off after 0.40 s"),
+        ("damaged: 9 pieces are missing", "it is damaged, and only 0.40 s of it can be read"),
+    ],
+)
+def test_what_is_hardly_there_is_no_short_recording_but_a_broken_one(warning: str, words: str) -> None:
     raised = _error(_measured(warning, duration_s=0.4))
     assert type(raised) is AudioUnreadable
-    assert raised.message.startswith("voice.wav cannot be decoded: it breaks off after 0.40 s. ")
+    assert raised.message.startswith(f"voice.wav cannot be decoded: {words}. ")
 
 
 def test_what_is_too_short_to_have_a_loudness_is_too_short_and_not_silent() -> None:

@@ -21,6 +21,8 @@ from av.stream import Discard
 
 from worker.audio.files.assembly import Assembler, Samples
 from worker.audio.files.completeness import announced_bytes, cut_off
+from worker.audio.files.losses import CHECKED, CHECKING, Losses
+from worker.audio.files.ogg_pages import OggPages, count_pages
 from worker.audio.files.wire import (
     MAX_CHANNELS,
     MAX_RATE_HZ,
@@ -78,13 +80,16 @@ class _Decoding:
         self._limits = limits
         self._info: StreamInfo | None = None
         self._frames = 0
+        self._losses = Losses("")
         self._warnings: list[str] = []
 
     def run(self, source: BinaryIO) -> None:
         write_json(self._sink_fd, FrameKind.STARTED, {"pid": os.getpid()})
         cut, announced = cut_off(source), announced_bytes(source)
         with _open(source) as container:
+            pages = _pages(source, container)
             stream = _first_audio(container)
+            self._losses = Losses(container.format.name)
             assembler: Assembler | None = None
             for frame in self._decoded(container, stream):
                 if assembler is None:
@@ -98,7 +103,7 @@ class _Decoding:
             for block in assembler.finish():
                 self._emit(block)
             self._warnings += assembler.warnings
-        self._finish(cut)
+        self._finish(cut, pages)
 
     def fail(self, code: str, reason: str) -> None:
         info = self._info
@@ -115,7 +120,6 @@ class _Decoding:
 
     def _decoded(self, container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
         """Yield every frame that decodes; a packet that does not is skipped and told of in the end."""
-        damaged = 0
         packets = container.demux(stream)
         while True:
             try:
@@ -132,16 +136,10 @@ class _Decoding:
             except MemoryError:
                 raise
             except Exception:  # of any type: seen were FFmpegError, AttributeError and IndexError (PyAV 18.1)
-                damaged += 1
+                self._losses.fail(packet)
                 continue
+            self._losses.take(packet, frames)
             yield from (frame for frame in frames if frame.samples > 0)
-        if damaged:
-            pieces = (
-                "1 piece could not be decoded and is"
-                if damaged == 1
-                else f"{damaged} pieces could not be decoded and are"
-            )
-            self._warnings.append(f"damaged: {pieces} missing")
 
     def _emit(self, block: Samples) -> None:
         assert self._info is not None
@@ -153,16 +151,36 @@ class _Decoding:
             raise Refused(ErrorCode.UNREADABLE, f"it holds impossible values ({peak:g} where 1.0 is full scale)")
         write_frame(self._sink_fd, FrameKind.BLOCK, np.ascontiguousarray(block).data)
 
-    def _finish(self, cut: str | None) -> None:
+    def _finish(self, cut: str | None, pages: OggPages | None) -> None:
         assert self._info is not None
         claimed_s, decoded_s = self._info.header_duration_s, self._frames / self._info.rate_hz
         if self._info.format in ESTIMATED_DURATION:
             claimed_s = None
-        if claimed_s is not None and decoded_s < TRUNCATED_SHARE * claimed_s:
+        lost_s = self._losses.lost_s(self._info.rate_hz, claimed_s)
+        damage = self._losses.told(lost_s)
+        if pages is not None and pages.lost:
+            lost_s = max(lost_s, (claimed_s or 0.0) - decoded_s)
+            damage = (
+                f"damaged: {pages.lost} of {pages.held + pages.lost} pages cannot be read; {lost_s:.2f} s are left out"
+            )
+        if damage is not None:
+            self._warnings.append(damage)
+        if claimed_s is not None and decoded_s + lost_s < TRUNCATED_SHARE * claimed_s:
             self._warnings.append(f"truncated: the header claims {claimed_s:.2f} s, {decoded_s:.2f} s could be decoded")
         elif cut is not None:
             self._warnings.append(f"truncated: {cut}")
         write_json(self._sink_fd, FrameKind.TRAILER, {"frames": self._frames, "warnings": self._warnings[:16]})
+
+
+def _pages(source: BinaryIO, container: InputContainer) -> OggPages | None:
+    """Count the pages of an Ogg file, and leave the file where its container reads on."""
+    if container.format.name != "ogg":
+        return None
+    at = source.tell()
+    try:
+        return count_pages(source)
+    finally:
+        source.seek(at)
 
 
 def _open(source: BinaryIO) -> InputContainer:
@@ -184,6 +202,8 @@ def _first_audio(container: InputContainer) -> AudioStream:
             other.discard = Discard.all
     _check_shape(chosen.codec_context.sample_rate or MIN_RATE_HZ, chosen.codec_context.channels or 1)
     chosen.codec_context.thread_count = 1
+    if chosen.codec_context.name in CHECKED:
+        chosen.codec_context.options = dict(CHECKING)
     return chosen
 
 
