@@ -49,6 +49,7 @@ def create_app(services: Services, doorbell: BackgroundBell) -> FastAPI:
     )  # fmt: skip
     app.state.services = services
     app.state.doorbell = doorbell
+    services.database.listener = doorbell.tell
     app.state.limits = RequestLimits(services.settings)
     app.state.buffers = BufferPool(services.settings.upload_buffers, PART_BYTES)
     app.state.health = health.Health(services, doorbell)

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from api.intake.draining import DrainingResponse
+from shared.documents import timestamp
 from shared.errors import (
     ContentEncodingUnsupported,
     MethodNotAllowed,
@@ -20,11 +20,6 @@ from shared.errors import (
 VERSION: Final = "2.0"
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 _RETRY_AFTER_S: Final = 2
-
-
-def timestamp(moment: datetime | None = None) -> str:
-    """Return a moment, or now, as RFC 3339 in UTC with milliseconds, the way Buena's page prints it."""
-    return (moment or datetime.now(UTC)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def success(data: Mapping[str, Any], message: str | None = None, *, status: int = 200) -> JSONResponse:

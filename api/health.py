@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from api.envelope import timestamp
 from shared import gates
 from shared.db.migrate import is_current
+from shared.documents import timestamp
 from shared.doorbell import BackgroundBell
 from shared.errors import BrokerUnavailable, DatabaseUnavailable, ServiceError
 from shared.services import Services

@@ -4,9 +4,11 @@ The only file outside worker/ that knows Celery: it sends by task name. Every so
 that a broker that accepts and says nothing cannot hold anybody up (measured: without them a publish hangs for ever).
 """
 
+import json
 import queue
 import threading
 import time
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import redis
@@ -18,9 +20,12 @@ from shared import log
 from shared.errors import BrokerUnavailable
 from shared.jobs import SMALLEST_WINDOW
 from shared.states import Queue
+from shared.tidings import Tidings
 
 TASK: Final = "clonepipe.advance"
 LOOK_TASK: Final = "clonepipe.look"
+DELIVER_TASK: Final = "clonepipe.deliver"
+TIDINGS_CHANNEL: Final = "clonepipe:tidings"  # carries {"clones": {id: seq}}
 SOCKET_TIMEOUT_S: Final = 1.0
 _BREAKER_S: Final = 2.0
 _BACKLOG: Final = 1000
@@ -79,6 +84,11 @@ class Doorbell:
         except Exception as error:
             raise BrokerUnavailable from error
 
+    def publish(self, clones: Mapping[str, int]) -> None:
+        """Tell every process that listens which clones have a new line of history. Raises: BrokerUnavailable."""
+        told = json.dumps({"clones": dict(clones)})
+        self._ask(lambda broker: broker.publish(TIDINGS_CHANNEL, told))
+
     def waiting(self, name: Queue) -> int:
         """Return how many messages lie in a queue. Raises: BrokerUnavailable."""
         return int(self._ask(lambda broker: broker.llen(name.value)))
@@ -104,38 +114,51 @@ def _redis_url(broker_url: str) -> str:
 
 
 class BackgroundBell:
-    """Rings from a thread of its own, so that a request never waits for the broker. It is for latency only.
+    """Rings from a thread of its own, so that nobody ever waits for the broker. It is for latency only.
 
-    What does not fit, or finds the broker away, is dropped: the relay will ring.
+    What does not fit, or finds the broker away, is dropped: the relay will ring, and who watches will look.
     """
 
     def __init__(self, broker_url: str) -> None:
         self._bell = Doorbell(broker_url)
-        self._due: queue.Queue[tuple[Queue, str]] = queue.Queue(maxsize=_BACKLOG)
+        self._due: queue.Queue[Callable[[], None]] = queue.Queue(maxsize=_BACKLOG)
         self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
         self._thread.start()
 
     def ring(self, name: Queue, job_id: str) -> None:
         """Have a job announced soon; return at once."""
-        try:
-            self._due.put_nowait((name, job_id))
-        except queue.Full:
-            _logger.info("doorbell_full", job=job_id)
+        self._soon(lambda: self._ring(name, job_id, TASK))
+
+    def tell(self, news: Tidings) -> None:
+        """Have the news of a commit told soon; return at once."""
+        if news.clones:
+            self._soon(lambda: self._bell.publish(news.clones))
+        for endpoint_id in news.endpoints:
+            self._soon(lambda endpoint=endpoint_id: self._ring(Queue.CALLBACK, endpoint, DELIVER_TASK))  # type: ignore[misc]
 
     def ping(self) -> None:
         """Raise BrokerUnavailable unless the broker answers within a second."""
         self._bell.ping()
 
+    def _soon(self, errand: Callable[[], None]) -> None:
+        try:
+            self._due.put_nowait(errand)
+        except queue.Full:
+            _logger.info("doorbell_full")
+
+    def _ring(self, name: Queue, what: str, task: str) -> None:
+        # A backlog is the relay's to feed, fairly; ringing past it would flood the broker.
+        if self._bell.waiting(name) < SMALLEST_WINDOW:
+            self._bell.ring(name, what, task)
+
     def _run(self) -> None:
         closed_until = 0.0
         while True:
-            name, job_id = self._due.get()
+            errand = self._due.get()
             if time.monotonic() < closed_until:
                 continue
             try:
-                # A backlog is the relay's to feed, fairly; ringing past it would flood the broker.
-                if self._bell.waiting(name) < SMALLEST_WINDOW:
-                    self._bell.ring(name, job_id)
+                errand()
             except BrokerUnavailable:
                 closed_until = time.monotonic() + _BREAKER_S
                 _logger.warning("broker_unavailable", told_again_in_s=_BREAKER_S)

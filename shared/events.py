@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from shared import tidings
 from shared.db.models import Clone, Event
 from shared.db.moment import db_now
 from shared.states import EventType
@@ -35,6 +36,7 @@ def append(
             clone_id=clone_id, seq=seq, account_id=account_id, job_id=job_id, type=kind, data=data, at=db_now()
         )
     )
+    tidings.note_line(session, clone_id, seq)
     return seq
 
 

@@ -74,6 +74,23 @@ class EventType(StrEnum):
     ERASED = "voice_clone.erased"
 
 
+class EndpointKind(StrEnum):
+    """What a webhook endpoint is."""
+
+    ENDPOINT = "endpoint"  # set up by its account, told of all of the account's clones
+    CALLBACK = "callback"  # the `callback_url` of clones, told of those alone
+    DEFAULT = "default"  # keeps the secret that callbacks are signed with, and is called by nobody
+    LISTENER = "listener"  # fetches its deliveries itself, as `clonepipe listen` does
+
+
+class DeliveryState(StrEnum):
+    """What became of a message for an endpoint."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
 class Denoise(StrEnum):
     """Whether noise is removed: by need, always, never."""
 

@@ -8,7 +8,7 @@ from celery.signals import setup_logging, worker_ready, worker_shutting_down
 
 from shared import log
 from shared.broker import broker_url
-from shared.doorbell import LOOK_TASK, TASK, Doorbell, make_celery
+from shared.doorbell import LOOK_TASK, TASK, BackgroundBell, Doorbell, make_celery
 from shared.settings import Settings
 from shared.states import Queue
 from worker import rehearsal
@@ -36,6 +36,7 @@ def make_app(settings: Settings, queues: frozenset[Queue]) -> Celery:
     )
     app.steps["consumer"].add(Vigil)
     bench = Bench.open(open_services(settings), queues, Doorbell(broker_url(settings)))
+    bench.services.database.listener = BackgroundBell(broker_url(settings)).tell
 
     def advance(job_id: str) -> None:
         work(bench, job_id)

@@ -66,9 +66,9 @@ def resume_vendor(vendor: Annotated[str, typer.Argument(help="Its name, as in th
 def states_of(chosen: Settings) -> list[VendorState]:
     """Return every configured vendor with the state of its gate."""
     from api.administration import open_database
-    from api.envelope import timestamp
     from api.intake.void import VoidStorage
     from shared import gates
+    from shared.documents import timestamp
     from shared.vendors import open_vendors
 
     with open_database(chosen).read() as session:

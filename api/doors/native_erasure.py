@@ -11,8 +11,9 @@ from api.doors import native_answers as answers
 from api.doors.native import Reader, VoiceId
 from api.doors.native_answers import Camel, LastError, Timestamp
 from api.doors.native_shapes import EXAMPLES
-from api.envelope import success, timestamp
+from api.envelope import success
 from shared import erasures
+from shared.documents import timestamp
 from shared.services import Services
 
 router = APIRouter(prefix="/api/v2", tags=["Voice clones"], responses=EXAMPLES)

@@ -14,8 +14,9 @@ from api.doors.native import Reader, VoiceId
 from api.doors.native_sent import AUDIO, sent_recording
 from api.doors.native_shapes import EXAMPLES
 from api.download import Download, Recording
-from api.envelope import success, timestamp
+from api.envelope import success
 from shared import held, sent, views
+from shared.documents import timestamp
 from shared.errors import NotFound
 from shared.formats import Container
 from shared.held import HeldView

@@ -2,10 +2,10 @@
 
 from typing import Any, Final
 
-from api.envelope import timestamp
 from api.fields import DESCRIPTION_CHARS, GENDERS, JSON_CHARS, NAME_CHARS, URL_CHARS
+from shared.documents import clone_document, timestamp
 from shared.events import EventLine
-from shared.states import Denoise, Status, Trim
+from shared.states import Denoise, Trim
 from shared.vendors import Vendors
 from shared.vendors.engines import Engine, Range
 from shared.vendors.protocol import Vendor
@@ -14,52 +14,7 @@ from shared.views import ClonePage, CloneView
 
 def clone_shape(view: CloneView, vendors: Vendors) -> dict[str, Any]:
     """Return one clone."""
-    shape: dict[str, Any] = {
-        "voiceId": view.id,
-        "name": view.name,
-        "description": view.description,
-        "isActive": view.is_active,
-        "sampleCount": view.sample_count,
-        "createdAt": timestamp(view.created_at),
-        "updatedAt": timestamp(view.updated_at),
-        "labels": view.labels,
-        "settings": view.voice_settings,
-        "status": view.status,
-        "training_progress": view.progress,
-        "error_message": view.error_message,
-        "errorCode": view.error_code,
-        "warnings": [
-            {"filename": found["filename"], "sampleId": found["sample_id"], "warning": found["warning"]}
-            for found in view.warnings
-        ],
-        "stage": view.stage,
-        "waitingFor": view.waiting_for,
-        "etaSeconds": None if view.eta_s is None else round(view.eta_s, 1),
-        "isTerminal": view.is_terminal,
-        "seq": view.seq,
-        "vendor": view.vendor,
-        "engine": view.engine,
-        "vendorVoiceId": view.vendor_voice_id if view.status is Status.READY else None,
-        "fallbackVendors": list(view.fallbacks),
-        "adopted": view.adopted,
-        "notes": list(view.notes),
-        "language": view.language,
-        "gender": view.gender,
-        "denoise": view.denoise,
-        "trim": view.trim,
-        "callbackUrl": view.callback_url,
-        "job": {
-            "id": view.job_id,
-            "kind": view.job_kind,
-            "outcome": view.job_outcome,
-            "progress": view.job_progress,
-        },
-        "lastError": None if view.last_error is None else dict(zip(("code", "message"), view.last_error, strict=True)),
-    }
-    notice = vendors.notice_of(view.vendor)
-    if notice:
-        shape["notice"] = notice
-    return shape
+    return clone_document(view, vendors.notice_of(view.vendor))
 
 
 def page_shape(page: ClonePage, newest: ClonePage, vendors: Vendors) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from api.doors import native_answers as answers
 from api.doors.native import Creator, Reader, VoiceId
 from api.doors.native_answers import Camel, Timestamp
 from api.doors.native_shapes import EXAMPLES, clone_shape
-from api.envelope import success, timestamp
+from api.envelope import success
 from api.intake.proofs import EXTRA_TEXT_CHARS, MAX_DOCUMENTS, MAX_FILE_BYTES, ProofForm, Proofs
 from api.verification import hand_in, look
+from shared.documents import timestamp
 from shared.errors import NotFound
 from shared.services import Services
 from shared.settings import MIB

@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from shared import tidings
 from shared.errors import DatabaseUnavailable, SetupError
 
 _BUSY_TIMEOUT_S = 15.0
@@ -34,6 +35,7 @@ class Database:
         self._writing = self.engine.execution_options(**{_WRITING: True})
         alone = {_GLANCING: True} if self.url.get_backend_name() == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
         self._glancing = self.engine.execution_options(**alone)
+        self.listener: tidings.Listener | None = None  # is told of every commit with news; must return at once
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -44,8 +46,12 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction: all of the block, or nothing if it raises. Raises: DatabaseUnavailable."""
-        with named_errors(), Session(self._writing, expire_on_commit=False) as session, session.begin():
-            yield session
+        with named_errors(), Session(self._writing, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+            news = tidings.taken(session)
+        if news is not None and self.listener is not None:
+            self.listener(news)
 
     @contextmanager
     def glance(self) -> Iterator[Connection]:

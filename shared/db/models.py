@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.db.callbacks import Delivery, DeliveryAttempt, WebhookEndpoint
 from shared.db.columns import Base, Json, word
 from shared.db.dealings import Erasure, HeldSample, Submission, VendorCall, VendorGate
 from shared.states import Denoise, EventType, JobKind, Outcome, Queue, Stage, Status, Trim, WaitingFor
@@ -14,6 +15,8 @@ __all__ = [
     "ApiKey",
     "Base",
     "Clone",
+    "Delivery",
+    "DeliveryAttempt",
     "Erasure",
     "Event",
     "HeldSample",
@@ -24,6 +27,7 @@ __all__ = [
     "Submission",
     "VendorCall",
     "VendorGate",
+    "WebhookEndpoint",
     "WorkerPresence",
 ]
 
@@ -180,7 +184,12 @@ class Job(Base):
     outcome: Mapped[Outcome | None] = mapped_column(word(Outcome))
     waiting_for: Mapped[WaitingFor | None] = mapped_column(word(WaitingFor))
     progress: Mapped[int] = mapped_column(default=0)  # percent of the whole job
+    told_progress: Mapped[int] = mapped_column(default=0)  # what the newest line of the history says of it
+    told_at: Mapped[datetime | None]
     eta_at: Mapped[datetime | None]
+    eta_low_at: Mapped[datetime | None]  # nine of ten of the last runs ended between the two
+    eta_high_at: Mapped[datetime | None]
+    retries: Mapped[int] = mapped_column(default=0)  # how often its owner had it tried again after it failed
 
     due_at: Mapped[datetime]
     waits: Mapped[int] = mapped_column(default=0)  # clean waits in a row at this stage: what back-off grows by
