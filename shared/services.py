@@ -6,6 +6,7 @@ from typing import Self
 from shared.db.engine import Database
 from shared.errors import SetupError
 from shared.settings import Settings
+from shared.states import Queue
 from shared.storage import open_storage
 from shared.storage.protocol import Storage
 from shared.vendors import Vendors, open_vendors
@@ -31,5 +32,5 @@ class Services:
         except OSError as error:
             raise SetupError(f"CLONEPIPE_DATA_DIR cannot be used: {error.strerror}.") from error
         storage = open_storage(settings, hurried=hurried)
-        database = Database(settings.database_url, pool_size=max(10, settings.worker_threads + 4))
+        database = Database(settings.database_url, pool_size=max(10, len(Queue) * settings.worker_threads + 4))
         return cls(settings, database, storage, open_vendors(settings, storage))

@@ -119,7 +119,9 @@ class Settings(BaseSettings):
         description="Seconds a worker owns a job without a sign of life; renewed every third of it",
     )
     max_attempts: int = Field(4, ge=1, description="Deaths and errors that one stage of a job may have")
-    worker_threads: int = Field(4, ge=1, le=MAX_WORKER_THREADS, description="Jobs one worker process runs at once")
+    worker_threads: int = Field(
+        4, ge=1, le=MAX_WORKER_THREADS, description="Jobs of each queue that one worker process runs at once"
+    )
     decoder_memory_mb: int = Field(
         768, ge=128, description="Memory one decoding child may add to what its libraries hold"
     )

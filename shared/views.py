@@ -150,7 +150,7 @@ COLUMNS: Final = (
     Clone.trim, Clone.labels, Clone.voice_settings, Clone.callback_url, Clone.is_active, Clone.status,
     Clone.vendor_voice_id, Clone.adopted, Clone.notes, Clone.fallbacks, Clone.error_code, Clone.error_message,
     Clone.warnings, Clone.job_id, Clone.seq, Clone.created_at, Clone.updated_at,
-    Job.progress, Job.stage, Job.waiting_for, Job.lease_until, Job.eta_at,
+    Job.progress, Job.stage, Job.waiting_for, Job.due_at, Job.lease_until, Job.eta_at,
     Job.kind.label("job_kind"), Job.outcome.label("job_outcome"), Job.updated_at.label("job_updated_at"),
     Job.error_code.label("job_error_code"), Job.error_message.label("job_error_message"),
     _SAMPLES.label("samples"), db_now().label("now"),
@@ -163,6 +163,14 @@ def _last_error(row: Any) -> tuple[str, str] | None:
     return row.job_error_code or "", row.job_error_message or ""
 
 
+def _waiting_for(row: Any) -> WaitingFor | None:
+    """Return whom a live job waits for. One that is held waits for nobody, one that is due only for a slot of ours."""
+    if row.job_outcome is not None or row.lease_until is not None:
+        return None
+    # A person is waited for until it is found out that they have acted.
+    return row.waiting_for if row.due_at > row.now or row.waiting_for is WaitingFor.VERIFICATION else None
+
+
 def view_of(row: Any) -> CloneView:
     """Return what a row of `COLUMNS` tells."""
     live = row.job_outcome is None
@@ -173,7 +181,7 @@ def view_of(row: Any) -> CloneView:
         language=row.language, gender=row.gender, denoise=row.denoise, trim=row.trim, labels=row.labels,
         voice_settings=row.voice_settings, callback_url=row.callback_url, is_active=row.is_active,
         sample_count=row.samples, status=row.status, progress=100 if ready else min(row.progress, 99),
-        stage=row.stage if live else None, waiting_for=row.waiting_for if live and row.lease_until is None else None,
+        stage=row.stage if live else None, waiting_for=_waiting_for(row),
         eta_s=eta_s if eta_s is not None and eta_s > 0 else None, is_terminal=not live,
         vendor_voice_id=row.vendor_voice_id, adopted=row.adopted, notes=tuple(row.notes or ()),
         fallbacks=tuple("/".join(one) for one in row.fallbacks or ()),

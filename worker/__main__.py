@@ -15,6 +15,7 @@ from shared import leash, log
 from shared.settings import settings
 from shared.states import Queue
 from worker.app import make_app
+from worker.lanes import LanePool, first_lane
 
 
 def main(arguments: list[str]) -> None:
@@ -26,12 +27,12 @@ def main(arguments: list[str]) -> None:
     queues = frozenset(Queue(name) for name in options.queues.split(","))
     log.configure("worker", settings().log_format)
     leash.watch()
-    app = make_app(settings(), queues)
+    app = make_app(settings(), queues, options.threads)
     # Celery warns who runs it as root that pickled messages are dangerous; it takes JSON ids only.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     app.Worker(
-        pool="threads", concurrency=options.threads, queues=",".join(queues), loglevel="WARNING", quiet=True,
-        without_gossip=True, without_mingle=True, without_heartbeat=True,
+        pool=LanePool, concurrency=options.threads, queues=first_lane(queues).value, lanes=queues, loglevel="WARNING",
+        quiet=True, without_gossip=True, without_mingle=True, without_heartbeat=True,
     ).start()  # fmt: skip
 
 

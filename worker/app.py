@@ -13,6 +13,7 @@ from shared.settings import Settings
 from shared.states import Queue
 from worker import rehearsal
 from worker.bench import Bench
+from worker.lanes import Lanes
 from worker.late_look import look
 from worker.opening import open_services
 from worker.run import work
@@ -21,8 +22,8 @@ from worker.vigil import Vigil
 _logger = log.get(__name__)
 
 
-def make_app(settings: Settings, queues: frozenset[Queue]) -> Celery:
-    """Return the app of a worker process that serves `queues`."""
+def make_app(settings: Settings, queues: frozenset[Queue], slots: int) -> Celery:
+    """Return the app of a worker process that serves `queues`, with so many slots for each."""
     # A consumer blocks in BRPOP for a second at a time; its sockets must outlast that.
     app = make_celery(broker_url(settings), socket_timeout_s=5.0)
     app.conf.update(
@@ -34,8 +35,8 @@ def make_app(settings: Settings, queues: frozenset[Queue]) -> Celery:
         worker_send_task_events=False,
         worker_enable_remote_control=False,
     )
-    app.steps["consumer"].add(Vigil)
-    bench = Bench.open(open_services(settings), queues, Doorbell(broker_url(settings)))
+    app.steps["consumer"].update((Lanes, Vigil))
+    bench = Bench.open(open_services(settings), queues, Doorbell(broker_url(settings)), slots=slots)
     bench.services.database.listener = BackgroundBell(broker_url(settings)).tell
 
     def advance(job_id: str) -> None:

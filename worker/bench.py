@@ -33,13 +33,11 @@ class Bench:
     stopping: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
-    def open(cls, services: Services, queues: frozenset[Queue], bell: Doorbell) -> Self:
+    def open(cls, services: Services, queues: frozenset[Queue], bell: Doorbell, *, slots: int = 1) -> Self:
         """Set up the bench; nothing is claimed yet."""
         settings = services.settings
         owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
-        heart = Heart(
-            services.database, owner=owner, queues=queues, slots=settings.worker_threads, lease_s=settings.lease_s
-        )
+        heart = Heart(services.database, owner=owner, queues=queues, slots=slots, lease_s=settings.lease_s)
         return cls(services, queues, owner, Decoder(), heart, Desk(settings.data_dir / "work"), bell)
 
     def ring(self, queue: Queue, job_id: str) -> None:

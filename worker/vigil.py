@@ -14,6 +14,7 @@ from celery.worker import state
 from celery.worker.consumer.tasks import Tasks
 
 from shared import log
+from worker.lanes import Lanes
 
 LOOK_EVERY_S: Final = 1.0
 _LOOKS: Final = 2  # one may fall between a message's arrival and its entry in the list of requests
@@ -23,7 +24,7 @@ _logger = log.get(__name__)
 class Vigil(bootsteps.StartStopStep):  # type: ignore[misc]
     """A step of the consumer that lives as long as one connection."""
 
-    requires = (Tasks,)
+    requires = (Tasks, Lanes)
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
@@ -44,15 +45,21 @@ class Vigil(bootsteps.StartStopStep):  # type: ignore[misc]
     shutdown = stop
 
     def _look(self, parent: Any) -> None:
-        deaf = self._holds_what_nobody_runs(parent)
+        try:
+            deaf = self._holds_what_nobody_runs(parent)
+        except RuntimeError:  # a thread took its request off the list while it was read
+            deaf = False
         self._suspicious_looks = self._suspicious_looks + 1 if deaf else 0
         if self._suspicious_looks >= _LOOKS:
             _logger.warning("consumer_started_anew")
             raise redis.ConnectionError("messages are held that no thread works on: their acknowledgements were lost")
 
     def _holds_what_nobody_runs(self, parent: Any) -> bool:
-        consumer = parent.task_consumer
-        if consumer is None or state.reserved_requests:
-            return False
-        quality = consumer.channel.qos
-        return len(quality._delivered) > len(quality._dirty)
+        consumers = [consumer for consumer in (parent.task_consumer, *parent.lanes) if consumer is not None]
+        busy = {request.delivery_info["routing_key"] for request in state.reserved_requests}
+        for consumer in consumers:
+            quality = consumer.channel.qos
+            is_busy = any(consumer.consuming_from(queue) for queue in busy)
+            if not is_busy and len(quality._delivered) > len(quality._dirty):
+                return True
+        return False

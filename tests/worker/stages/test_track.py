@@ -47,3 +47,13 @@ def test_a_training_that_never_ends_is_given_up_at_its_deadline(workshop: Worksh
         session.execute(update(Job).values(stage_started_at=db_now(-3601)))
     workshop.work(job_id)
     assert workshop.view(clone_id).error_code == "TRAINING_OVERDUE"
+
+
+def test_a_vendor_is_waited_for_only_until_the_next_look_is_due(workshop: Workshop) -> None:
+    clone_id, job_id = workshop.order(at=Stage.SUBMIT)
+    workshop.sandbox._training_s = 1000.0
+    workshop.work(job_id)
+    for waiting_for, told in ((WaitingFor.VENDOR, None), (WaitingFor.VERIFICATION, WaitingFor.VERIFICATION)):
+        with workshop.database.write() as session:
+            session.execute(update(Job).where(Job.id == job_id).values(waiting_for=waiting_for, due_at=db_now(-1)))
+        assert workshop.view(clone_id).waiting_for is told
