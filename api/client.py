@@ -92,6 +92,10 @@ class Client:
         """Return a clone."""
         return self._ask("GET", _path(voice_id))
 
+    def page(self, limit: int, offset: int) -> dict[str, Any]:
+        """Return `limit` clones after the newest `offset`, as `voiceClones`, and how many there are, as `total`."""
+        return self._ask("GET", "/voice-clones", params={"limit": limit, "offset": offset})
+
     def report(self, voice_id: str) -> dict[str, Any]:
         """Return what was measured and done to the clone's recordings."""
         return self._ask("GET", f"{_path(voice_id)}/report")

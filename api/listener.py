@@ -43,6 +43,20 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def inherit(descriptor: int) -> socket.socket:
+    """Return the listening socket that who started us left open. Raises: SetupError: when it is none."""
+    try:
+        listener = socket.socket(fileno=descriptor)
+        is_listening = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except (OSError, OverflowError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no descriptor has such a number"
+        raise SetupError(f"--fd {descriptor} is no socket that this process was given: {why}.") from error
+    if not is_listening:
+        listener.detach()  # it is somebody else's
+        raise SetupError(f"--fd {descriptor} is a socket, but none that listens.")
+    return listener
+
+
 def _explain(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
         holder = _find_holder(port) or "another program"

@@ -1,4 +1,4 @@
-"""The command `clonepipe`. Each group of commands is one file in commands/; servers start as child processes."""
+"""What `clonepipe` does. Each group of commands is one file in commands/; servers start as child processes."""
 
 import errno
 import os
@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from api.commands import administration, adopt, check, clone, demo, doctor, serving, vendors
+from api.commands import administration, adopt, check, clone, demo, doctor, listing, serving, vendors
 from shared.errors import ServiceError, SetupError
 
 _UNWRITABLE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
@@ -29,18 +29,17 @@ app.command("clone")(clone.clone)
 app.command("adopt")(adopt.adopt)
 app.command("check")(check.check)
 app.command("status")(clone.status)
+app.command("list")(listing.list_clones)
 app.command("doctor")(doctor.doctor)
 app.add_typer(administration.accounts, name="accounts")
 app.add_typer(administration.keys, name="keys")
 app.add_typer(vendors.vendors, name="vendors")
 
 
-def main() -> None:
+def run() -> None:
     """Run a command; an error that we name is a sentence on stderr and an exit code, not a trace."""
     try:
         app()
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
     except OSError as error:
         if error.errno not in _UNWRITABLE:
             raise
@@ -59,7 +58,3 @@ def _drop_output() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
-
-
-if __name__ == "__main__":
-    main()

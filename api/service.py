@@ -20,6 +20,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.client import KEY_FILE
+from api.listener import inherit
 from api.protocol import BoundedProtocol
 from api.supervisor import ChildSpec, bind, supervise
 from shared import keys, leash, log
@@ -164,11 +165,12 @@ def serve_api(chosen: Settings, descriptor: int | None) -> None:
     """Serve the API alone, on an inherited socket or on HOST and PORT. Raises: SetupError."""
     log.configure("api", chosen.log_format)
     leash.watch()
+    inherited = None if descriptor is None else inherit(descriptor)
     services = Services.open(chosen, hurried=True)
     require_current(services.database)
     secret = chosen.bootstrap_api_key
     keys.ensure_bootstrap(services.database, secret.get_secret_value() if secret else None)
-    listener = bind(chosen.host, chosen.port) if descriptor is None else socket.socket(fileno=descriptor)
+    listener = inherited or bind(chosen.host, chosen.port)
     _serve(create_app(services, BackgroundBell(broker_url(chosen))), listener)
 
 

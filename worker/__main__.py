@@ -11,7 +11,7 @@ import warnings
 
 from celery.exceptions import SecurityWarning
 
-from shared import leash, log
+from shared import interrupt, leash, log
 from shared.settings import settings
 from shared.states import Queue
 from worker.app import make_app
@@ -20,6 +20,7 @@ from worker.lanes import LanePool, first_lane
 
 def main(arguments: list[str]) -> None:
     """Serve the queues until told to stop."""
+    interrupt.end_at_once()  # until Celery listens for it
     parser = argparse.ArgumentParser(prog="python -m worker", allow_abbrev=False)
     parser.add_argument("--queues", default=",".join(Queue), help="comma-separated, of: " + ", ".join(Queue))
     parser.add_argument("--threads", type=int, default=settings().worker_threads)

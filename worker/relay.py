@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-from shared import jobs, leash, log, submissions
+from shared import interrupt, jobs, leash, log, submissions
 from shared.broker import broker_url
 from shared.doorbell import LOOK_TASK, Doorbell
 from shared.errors import BrokerUnavailable, DatabaseUnavailable, ServiceError
@@ -82,6 +82,7 @@ def main() -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    interrupt.release()
     leash.watch()
     services = open_services(chosen)
     relay = Relay(services, Doorbell(broker_url(chosen)))

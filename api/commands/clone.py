@@ -81,9 +81,16 @@ def run(client: Client, order: Order, *, wait: bool, timeout_s: float = 0.0, as_
     console = Console(stderr=True)
     with _bars(console, hidden=as_json or not sys.stderr.isatty()) as bars:
         created = _upload(client, order, bars)
-        if not as_json and not bars.disable:
-            console.print(f"accepted as [bold]{created['voiceId']}[/] by {created['vendor']}/{created['engine']}")
-        final = watch(client, created["voiceId"], bars, timeout_s=timeout_s) if wait else created
+        voice_id = created["voiceId"]
+        if not as_json:
+            console.print(f"accepted as [bold]{voice_id}[/] by {created['vendor']}/{created['engine']}", soft_wrap=True)
+        try:
+            final = watch(client, voice_id, bars, timeout_s=timeout_s) if wait else created
+        except BaseException:
+            # Whatever ends the watching, a Ctrl-C or a service that is gone: the clone exists and goes on.
+            bars.stop()
+            console.print(f"It goes on without us; 'clonepipe status {voice_id}' shows how far it is.", soft_wrap=True)
+            raise
     return show(client, final, as_json=as_json, waited=wait)
 
 

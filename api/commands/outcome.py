@@ -11,7 +11,7 @@ from api.commands.sound import recordings_table, sent_table, shown
 
 EXIT_FAILED: Final = 1
 EXIT_WAITED: Final = 3
-_COLOURS: Final = {"ready": "green", "failed": "red", "processing": "yellow"}
+COLOURS: Final = {"ready": "green", "failed": "red", "processing": "yellow"}
 
 
 def outcome_table(clone: Mapping[str, Any], report: Mapping[str, Any] | None) -> Group:
@@ -37,7 +37,7 @@ def _lines(clone: Mapping[str, Any]) -> list[tuple[str, Text]]:
     status = clone["status"]
     lines = [
         ("clone", Text(shown(f"{clone['voiceId']}  {clone['name']}"))),
-        ("status", Text(f"{status} ({clone['training_progress']} %)", style=_COLOURS[status])),
+        ("status", Text(f"{status} ({clone['training_progress']} %)", style=COLOURS[status])),
         ("vendor", Text(f"{clone['vendor']}/{clone['engine']}")),
     ]
     if clone["vendorVoiceId"]:

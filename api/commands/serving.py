@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from shared import leash, log
+from shared import interrupt, leash, log
 from shared.errors import SetupError
 from shared.settings import MAX_WORKER_THREADS, Settings, settings, unknown_settings
 from shared.states import Queue
@@ -25,7 +25,9 @@ def up() -> None:
 
 
 def api(
-    fd: Annotated[int | None, typer.Option(help="Serve on this inherited socket instead of HOST and PORT")] = None,
+    fd: Annotated[
+        int | None, typer.Option(min=0, help="Serve on this inherited socket instead of HOST and PORT")
+    ] = None,
 ) -> None:
     """Serve the API alone."""
     from api.service import serve_api
@@ -69,6 +71,7 @@ def _chosen(process: str) -> Settings:
 
 def _become(module: str, *arguments: str) -> None:
     """Turn this process into another room's: the API's room imports nothing of it."""
+    interrupt.hold()
     os.execv(sys.executable, [sys.executable, "-P", "-m", module, *arguments])  # noqa: S606  # our own interpreter
 
 

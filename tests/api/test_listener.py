@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from api.listener import bind
+from api.listener import bind, inherit
 from shared.errors import SetupError
 
 
@@ -44,3 +44,16 @@ def test_a_busy_port_names_who_has_it_and_what_to_do():
 def test_a_host_that_is_not_this_machine_is_told_in_a_sentence(host):
     with pytest.raises(SetupError, match=f"CLONEPIPE_HOST is '{host}', which is no address of this machine"):
         bind(host, 0)
+
+
+def test_an_inherited_socket_is_served_on_only_if_it_listens():
+    with bind("127.0.0.1", 0) as listener:
+        inherited = inherit(os.dup(listener.fileno()))
+        assert inherited.getsockname() == listener.getsockname()
+        inherited.close()
+    with socket.socket() as idle:
+        with pytest.raises(SetupError, match=f"--fd {idle.fileno()} is a socket, but none that listens"):
+            inherit(idle.fileno())
+        assert idle.fileno() >= 0
+    with pytest.raises(SetupError, match="is no socket that this process was given"):
+        inherit(2**40)

@@ -1,0 +1,61 @@
+"""`clonepipe list`: the account's clones, newest first, and where each of them is."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from api.client import Client
+from api.commands.outcome import COLOURS
+from api.commands.sound import shown
+from shared.settings import settings
+
+
+def list_clones(
+    limit: Annotated[int, typer.Option(min=1, max=100, help="The most clones that are shown")] = 50,
+    offset: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="How many of the newest to pass over")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the page as JSON, and nothing else")] = False,
+) -> None:
+    """List the account's clones, newest first.
+
+    Exit codes:
+
+    0  here they are, also when there are none
+    1  refused
+    2  the service cannot be reached, or the command is wrong
+    """
+    page = Client.from_settings(settings()).page(limit, offset)
+    if as_json:
+        typer.echo(json.dumps(page, ensure_ascii=False, indent=2))
+    else:
+        Console().print(clones_table(page["voiceClones"], page["total"], offset))
+
+
+def clones_table(clones: Sequence[Mapping[str, Any]], total: int, offset: int) -> Group:
+    """Return a line for each clone, and below them what else there is."""
+    if not clones:
+        return Group(Text(f"no clones after the newest {offset} of {total}" if total else "no clones", style="dim"))
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("id", "name", "is", "vendor", "made"):
+        table.add_column(column, header_style="dim", overflow="fold")
+    for clone in clones:
+        table.add_row(
+            clone["voiceId"],
+            Text(shown(clone["name"])),
+            Text(_state(clone), style=COLOURS[clone["status"]]),
+            f"{clone['vendor']}/{clone['engine']}",
+            clone["createdAt"][:10],
+        )
+    last = offset + len(clones)
+    if not offset and last >= total:
+        return Group(table)
+    more = f"; --offset {last} shows the next" if last < total else ""
+    return Group(table, Text(""), Text(f"{offset + 1}-{last} of {total}{more}", style="dim"))
+
+
+def _state(clone: Mapping[str, Any]) -> str:
+    return f"{clone['stage']} {clone['training_progress']} %" if clone["status"] == "processing" else clone["status"]
