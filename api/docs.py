@@ -1,5 +1,6 @@
 """The API's documentation page, from assets inside a package: it works without a network."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -50,7 +51,8 @@ def describe(app: FastAPI) -> None:
 
     @cache
     def openapi() -> dict[str, Any]:
-        document: dict[str, Any] = _as_3_0(derive())
+        derived = derive()
+        document: dict[str, Any] = _as_3_0(derived, derived.get("components", {}).get("schemas", {}))
         document.setdefault("components", {})["securitySchemes"] = _KEYS
         document["security"] = [{name: []} for name in _KEYS]
         return document
@@ -58,22 +60,30 @@ def describe(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]  # the framework's documented way, 2026-11-20
 
 
-def _as_3_0(part: Any) -> Any:
-    """Return a document with 3.1's `anyOf: [X, null]` in the words of 3.0: X, nullable."""
+def _as_3_0(part: Any, schemas: Mapping[str, Any]) -> Any:
+    """Return a document with 3.1's `anyOf: [X, null]` in the words of 3.0: X, nullable.
+
+    `nullable` speaks of the `type` beside it and of nothing that is referred to, and null must be among an `enum`'s
+    values (3.0.3, 2020-02). So a reference that may be null is written out.
+    """
     if isinstance(part, list):
-        return [_as_3_0(item) for item in part]
+        return [_as_3_0(item, schemas) for item in part]
     if not isinstance(part, dict):
         return part
-    rest = {name: _as_3_0(value) for name, value in part.items()}
+    rest = {name: _as_3_0(value, schemas) for name, value in part.items()}
     choices = [choice for choice in rest.get("anyOf", ()) if choice != {"type": "null"}]
     if len(choices) == len(rest.get("anyOf", ())):
         return rest
     del rest["anyOf"]
-    if len(choices) > 1:
-        return rest | {"anyOf": choices, "nullable": True}
-    # In 3.0 what stands beside a reference is not read.
-    only = {"allOf": choices} if "$ref" in choices[0] else choices[0]
-    return rest | only | {"nullable": True}
+    choices[0] = _or_null(choices[0], schemas)
+    return rest | ({"anyOf": choices} if len(choices) > 1 else choices[0])
+
+
+def _or_null(schema: dict[str, Any], schemas: Mapping[str, Any]) -> dict[str, Any]:
+    if "$ref" in schema:
+        schema = _as_3_0(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    values = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return schema | values | {"nullable": True}
 
 
 ROUTES: list[BaseRoute] = [

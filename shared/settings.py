@@ -144,6 +144,31 @@ class Settings(BaseSettings):
             )
         return SecretStr(text.strip())
 
+    @field_validator("bootstrap_api_key")
+    @classmethod
+    def _check_bootstrap_key(cls, key: SecretStr | None) -> SecretStr | None:
+        """Refuse, unshown, a key that no request could ever present: the blanks around a header are not part of it."""
+        if key is not None and not all("!" <= character <= "~" for character in key.get_secret_value()):
+            raise PydanticCustomError(
+                "api_key", "it has visible ASCII characters only, no blanks and no line ends, also not around it"
+            )
+        return key
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, url: str) -> str:
+        """Refuse a database in memory; what else is wrong with an address is told by who opens it."""
+        scheme, _, rest = url.partition("://")
+        path, _, options = rest.partition("?")
+        in_memory = path in ("", "/") or ":memory:" in path or "mode=memory" in options
+        if scheme.partition("+")[0].lower() == "sqlite" and in_memory:
+            raise PydanticCustomError(
+                "database_url",
+                "it must name a file, as in sqlite:////var/lib/clonepipe.db: a database in memory is another one in "
+                "each of the processes that share it",
+            )
+        return url
+
     @field_validator("broker_url")
     @classmethod
     def _check_broker(cls, url: str) -> str:

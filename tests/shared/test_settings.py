@@ -94,3 +94,31 @@ def test_a_vendors_key_that_no_header_can_carry_is_refused_without_being_shown(k
     with pytest.raises(ValidationError) as refused:
         Settings(data_dir=tmp_path, bland_api_key=key)  # type: ignore[arg-type]
     assert key not in str(refused.value)
+
+
+@pytest.mark.parametrize("key", [" x1y2z3-key", "x1y2z3-key\n", "x1y2z3\tkey", "x1y2z3-schlüssel", "x1y2z3-key\x7f"])
+def test_a_key_that_no_request_could_present_is_refused_unshown(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLONEPIPE_BOOTSTRAP_API_KEY", key)
+    settings.cache_clear()
+    with pytest.raises(SetupError, match="CLONEPIPE_BOOTSTRAP_API_KEY: it has visible ASCII characters") as refused:
+        settings()
+    assert "x1y2z3" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite+pysqlite:///:memory:", "sqlite:///?cache=shared",
+        "sqlite:///file::memory:?uri=true", "sqlite:///file:x?mode=memory&uri=true",
+    ],
+)  # fmt: skip
+def test_a_database_in_memory_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLONEPIPE_DATABASE_URL", url)
+    settings.cache_clear()
+    with pytest.raises(SetupError, match="CLONEPIPE_DATABASE_URL: it must name a file"):
+        settings()
+
+
+@pytest.mark.parametrize("url", ["sqlite:///relative.db", "sqlite:////tmp/x.db?timeout=3", "postgresql+psycopg://h/d"])
+def test_a_database_that_processes_can_share_is_taken(url: str) -> None:
+    assert Settings(database_url=url).database_url == url

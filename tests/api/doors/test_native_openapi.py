@@ -1,6 +1,7 @@
 """The OpenAPI document of the native door: what it says is what is done, and its page needs no network."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -154,3 +155,36 @@ def test_the_page_names_no_other_host_and_all_it_names_is_here(door: Door) -> No
     assert {name.rpartition(".")[2] for name in named} == {"css", "js", "png", "json"}
     for name in named:
         assert door.client.get(name).status_code == 200
+
+
+def nullables(part: Any) -> Iterator[dict[str, Any]]:
+    """Yield every schema of a document that says that it may be null."""
+    if isinstance(part, dict):
+        if part.get("nullable") is True:
+            yield part
+        part = list(part.values())
+    for one in part if isinstance(part, list) else ():
+        yield from nullables(one)
+
+
+def admits_null(schema: dict[str, Any], document: dict[str, Any]) -> bool:
+    """Tell whether null is valid, to the letter of 3.0.3: `nullable` widens the `type` beside it and nothing else."""
+    if "$ref" in schema:
+        return admits_null(document["components"]["schemas"][schema["$ref"].rpartition("/")[2]], document)
+    by_type = "type" not in schema or schema.get("nullable") is True
+    by_value = "enum" not in schema or None in schema["enum"]
+    by_all = all(admits_null(one, document) for one in schema.get("allOf", ()))
+    by_any = "anyOf" not in schema or any(admits_null(one, document) for one in schema["anyOf"])
+    return by_type and by_value and by_all and by_any
+
+
+def test_what_may_be_null_may_be_null_to_the_letter_of_the_version(document: dict[str, Any]) -> None:
+    found = list(nullables(document))
+    assert len(found) > 50
+    for schema in found:
+        assert "type" in schema, "without a type beside it, nullable says nothing"
+        assert admits_null(schema, document), schema
+    clone = document["components"]["schemas"]["Clone"]["properties"]
+    for name in ("stage", "waitingFor", "lastError", "description"):
+        assert admits_null(clone[name], document), name
+    assert not admits_null(clone["status"], document)
