@@ -2,7 +2,8 @@
 
 What is driven too far holds its highest value for some samples: a flat top. A codec or a resampler bends flat tops,
 but the highest values stay the most frequent ones: that is the pile-up. All is relative to the recording's own
-extremes, so that lowering the volume afterwards hides nothing. It must not judge.
+extremes, so that lowering the volume afterwards hides nothing; and to the mean of every second, so that an offset (DC)
+neither looks like a crowd under the peak nor keeps one side of the voice from being looked at. It must not judge.
 """
 
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ MIN_RUNS: Final = 3  # ... so many flat tops are in that second; fewer in the wh
 CONTROL: Final = 0.8  # between here and AT_TOP coarsely quantised recordings have flat runs, too, and most of them
 EXTREME_QUANTILE: Final = 1e-4  # of the samples lie above the near-maximum, which a click does not move
 PILE_FROM: Final = 0.88  # of the near-maximum
+ONE_SIDED: Final = 0.1  # of the near-maximum: an offset that is worth looking at one side for
 HIGH: Final = 0.25
 PARTS_PER_S: Final = 20
 ACTIVE_DB: Final = -25.0  # parts of a second this far below the strongest one are pauses and say nothing of the crest
@@ -71,8 +73,10 @@ class ClippingMeter:
         self._rest: list[Samples] = []
         self._held = 0
         self._frames = 0
+        self._mean = 0.0
+        self._sum = 0.0
         self._seconds: list[tuple[_Side, _Side]] = []
-        self._magnitudes = np.zeros(_BINS, np.int64)
+        self._magnitudes = np.zeros((2, _BINS), np.int64)  # above the mean, below it
         self._part_frames = max(rate_hz // PARTS_PER_S, 1)
         self._parts = np.zeros(_POWER_BINS, np.int64)
         self._part_powers = np.zeros(_POWER_BINS)
@@ -95,12 +99,13 @@ class ClippingMeter:
         self._finish()
         tops = self._flat_tops()
         active, power = self._activity()
-        counts = self._magnitudes[::-1].cumsum()  # from the largest magnitude down
-        if not active or not counts[-1]:
+        both = self._magnitudes.sum(axis=0)
+        if not active or not both.any():
             return Clipping(0.0, 0.0, 0.0)
-        bin_ = _BINS - 1 - int(np.searchsorted(counts, max(active * EXTREME_QUANTILE, 1)))
-        near_maximum = _magnitude(bin_)
-        above = int(counts[_BINS - 1 - _bin_of(PILE_FROM * near_maximum)])
+        near_maximum, above = _crowd(both, active)
+        offset = self._sum / self._frames
+        if abs(offset) > ONE_SIDED * near_maximum:  # then only what it leans to can have been cut off
+            above = max(above, _crowd(self._magnitudes[0 if offset > 0 else 1], active)[1])
         return Clipping(
             flat_tops_per_10k=1e4 * tops / self._frames,
             pile_up=min(1e4 * above / active, 1e4),
@@ -142,14 +147,18 @@ class ClippingMeter:
             self._take(samples)
 
     def _take(self, samples: Samples) -> None:
+        if not self._seconds or samples.size >= self._rate_hz // 2:  # what a moment has for a mean is no offset
+            self._mean = float(samples.mean(dtype=np.float64))
+        self._sum += float(samples.sum(dtype=np.float64))
+        samples = samples - np.float32(self._mean)
         self._frames += samples.size
         lowest, highest = float(samples.min()), float(samples.max())
         self._seconds.append((_side(samples, highest, 1), _side(samples, -lowest, -1)))
         # What is much lower than the extreme of its second is far from the near-maximum and costs time.
-        magnitudes = np.abs(samples)
-        high = magnitudes[magnitudes >= HIGH * max(highest, -lowest)]
-        counts = np.bincount(high.view(np.int32) >> _BIN_SHIFT)
-        self._magnitudes[: counts.size] += counts
+        least = HIGH * max(highest, -lowest)
+        for side, high in enumerate((samples[samples >= least], -samples[samples < -least])):
+            counts = np.bincount(np.abs(high).view(np.int32) >> _BIN_SHIFT)  # a zero may have a sign
+            self._magnitudes[side, : counts.size] += counts
         whole = max(samples.size // self._part_frames, 1)
         parts = samples[: whole * self._part_frames].reshape(whole, -1)
         powers = np.einsum("pf,pf->p", parts, parts, dtype=np.float64) / parts.shape[1]
@@ -194,6 +203,14 @@ def _side(samples: Samples, extreme: float, sign: int) -> _Side:
     cut = falls >= SHARPNESS * tolerance * (half + 2) ** 2 / half
     tops = cut & (levels >= AT_TOP * extreme)
     return _Side(extreme, int(lengths[tops].sum()), int(tops.sum()), int(lengths[cut & ~tops].sum()))
+
+
+def _crowd(magnitudes: npt.NDArray[np.int64], active: int) -> tuple[float, int]:
+    """Return the near-maximum of a histogram of magnitudes, and how many samples are crowded under it."""
+    counts = magnitudes[::-1].cumsum()  # from the largest magnitude down
+    bin_ = _BINS - 1 - int(np.searchsorted(counts, max(active * EXTREME_QUANTILE, 1)))
+    near_maximum = _magnitude(max(bin_, 0))
+    return near_maximum, int(counts[_BINS - 1 - _bin_of(PILE_FROM * near_maximum)])
 
 
 def _magnitude(bin_: int) -> float:

@@ -106,7 +106,14 @@ def test_the_size_of_the_blocks_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize(
-    "sound", [silence(2.0, 8_000), np.ones((1, 16_000), np.float32), np.zeros((1, 0), np.float32), tone(0.001, 8_000)]
+    "sound",
+    [
+        silence(2.0, 8_000),
+        -silence(2.0, 8_000),
+        np.ones((1, 16_000), np.float32),
+        np.zeros((1, 0), np.float32),
+        tone(0.001, 8_000),
+    ],
 )
 def test_odd_sounds_are_survived(sound: Samples) -> None:
     found = _measured(sound, 8_000)
@@ -129,3 +136,22 @@ def test_any_finite_sound_gives_finite_figures(values: Samples) -> None:
     assert 0 <= found.pile_up <= 10_000
     assert np.isfinite(found.crest_db)
     assert meter.flat_tops_per_s.size == -(-values.size // 1_000)
+
+
+@pytest.mark.parametrize("offset", [-0.9, -0.5, 0.3, 0.6, 0.9])
+def test_an_offset_is_no_clipping(offset: float) -> None:
+    voice = np.float32(0.09) * _voice(44_100)
+    plain, moved = _measured(_rounded(voice, 24), 44_100), _measured(_rounded(voice + np.float32(offset), 24), 44_100)
+    assert moved.flat_tops_per_10k == 0
+    assert moved.pile_up == pytest.approx(plain.pile_up, abs=12)
+    assert moved.pile_up < 35
+    assert moved.crest_db == pytest.approx(plain.crest_db, abs=0.5)
+
+
+@pytest.mark.parametrize("offset", [-0.6, 0.3, 0.6])
+def test_an_offset_hides_no_clipping_of_the_side_that_it_leans_to(offset: float) -> None:
+    cut = _rounded(np.clip(_voice(48_000) + np.float32(offset), -0.99, 0.99))
+    assert _measured(cut, 48_000).flat_tops_per_10k > 0.5
+    resampled = soxr.resample(np.float32(0.7) * cut[0], 48_000, 44_100)[None].astype(np.float32)
+    if abs(offset) > 0.5:
+        assert _measured(resampled, 44_100).pile_up > 35
