@@ -36,6 +36,10 @@ class Measured(BaseModel):
     voice_likeness: float | None
     gated_share: float | None
     flickering_share: float | None
+    heard_s: Annotated[float | None, Field(description="Of how many seconds speech was heard; null: of all")] = None
+    sampled_s: Annotated[
+        float | None, Field(description="Of how many seconds clipping and bandwidth were taken; null: of all")
+    ] = None
 
 
 class MixOf(BaseModel):

@@ -12,12 +12,13 @@ import numpy.typing as npt
 from worker.audio.files.decoder import Decoder
 from worker.audio.files.stream import DecodedStream
 from worker.audio.files.wire import DecodeLimits, StreamInfo
-from worker.audio.measure.downmix import candidates, choose, mix_of, row_of, told
+from worker.audio.measure.downmix import mix_of, row_of, told
 from worker.audio.measure.inspection import Examination, Inspection
 from worker.audio.measure.measures import measure
+from worker.audio.measure.sides import Sides
 from worker.audio.measure.snr import local_snr_db
 from worker.audio.measure.sound import SoundMeter
-from worker.audio.measure.surveyor import Analysis, Surveyor
+from worker.audio.measure.surveyor import Surveyor
 from worker.audio.measure.voices import VoiceMeter
 from worker.audio.progress import Advance, Progress, fraction_of
 from worker.audio.refusal import refusal_of, with_findings
@@ -103,13 +104,9 @@ class _Survey:
     """
 
     def __init__(self, info: StreamInfo, row: int | None, copy: Copy | None) -> None:
-        rows = info.channels + 1 if info.channels > 1 else 1
         self._info = info
-        self._given = row
         self._copy = copy
-        self._heard: set[int] = set()
-        self._sums = np.zeros(rows)
-        self._analysis = Analysis(info.channels, info.rate_hz)
+        self._sides = Sides(info.channels, info.rate_hz, row)
         self._surveyor = Surveyor()
         self._voices = VoiceMeter()
         self._sound = SoundMeter(info.rate_hz)
@@ -121,16 +118,17 @@ class _Survey:
     def add(self, block: npt.NDArray[np.float32]) -> None:
         for start in range(0, block.shape[1], PIECE_FRAMES):
             piece = block[:, start : start + PIECE_FRAMES]
-            self._listen(self._analysis.take(piece))
-            chosen = row_of(piece, self._row)
+            self._listen(self._sides.take(piece))
+            chosen = row_of(piece, self._sides.row)
             self._sound.add(chosen)
             if self._copy is not None:
                 self._copy.append(chosen)
 
     def conclude(self, stream: DecodedStream) -> Examination | int:
-        self._listen(self._analysis.take(np.zeros((self._info.channels, 0), np.float32), is_last=True), is_last=True)
-        if self._heard - {self._row}:
-            return self._row
+        self._listen(self._sides.conclude(), is_last=True)
+        row = self._sides.row
+        if not self._sides.is_settled:
+            return row
         if self._copy is not None:
             self._copy.complete()
         tracks, sound = self._surveyor.conclude(), self._sound.result()
@@ -142,8 +140,8 @@ class _Survey:
             voice_likeness=voices.consistency,
         )
         warnings = stream.warnings
-        if self._row:
-            warnings += (told(self._sums, self._row),)
+        if row:
+            warnings += (told(self._sides.powers, row),)
         info = self._info
         inspection = Inspection(
             format=info.format,
@@ -152,14 +150,21 @@ class _Survey:
             channels=info.channels,
             duration_s=sound.duration_s,
             header_duration_s=info.header_duration_s,
-            mix=mix_of(self._row, sound.offset),
+            mix=mix_of(row, sound.offset),
             measures=measures,
             findings=(),
             warnings=warnings,
             peaks=sound.peaks,
         )
         return with_findings(
-            Examination(inspection, tracks, sound.flat_tops_per_s, voices.foreign_spans, voices.main_voice)
+            Examination(
+                inspection,
+                tracks,
+                sound.flat_tops_per_s,
+                voices.foreign_spans,
+                voices.main_voice,
+                sound.loudness_steps,
+            )
         )
 
     def _missing_share(self, stream: DecodedStream) -> float | None:
@@ -177,17 +182,7 @@ class _Survey:
         if self._copy is not None:
             self._copy.close()
 
-    @property
-    def _row(self) -> int:
-        return choose(self._sums) if self._given is None else self._given
-
     def _listen(self, analysis: npt.NDArray[np.float32], *, is_last: bool = False) -> None:
-        signals = candidates(analysis)
-        if analysis.shape[1]:
-            powers = np.einsum("rf,rf->r", signals, signals)
-            self._sums += powers
-            if powers.any():
-                self._heard.add(self._row)
-        windows, likely = self._surveyor.add(np.ascontiguousarray(signals[self._row]), is_last=is_last)
+        windows, likely = self._surveyor.add(analysis, is_last=is_last)
         if len(windows):
             self._voices.add(windows.reshape(-1), likely)

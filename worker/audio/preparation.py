@@ -14,8 +14,10 @@ from typing import Final
 from worker.audio.choose.planning import Cut, FilePlan, Target, plan
 from worker.audio.files.decoder import Decoder
 from worker.audio.files.wire import DecodeLimits
-from worker.audio.measure.loudness import LoudnessMeter
-from worker.audio.measure.measures import Measures, measure
+from worker.audio.measure import rota
+from worker.audio.measure.hops import Powers
+from worker.audio.measure.loudness import LoudnessMeter, steps_of
+from worker.audio.measure.measures import Measures, measure, with_sound
 from worker.audio.measure.snr import estimate_snr
 from worker.audio.progress import Advance, Progress
 from worker.audio.scratch import Scratch, holds
@@ -100,7 +102,8 @@ class _Kitchen:
             ingredients, treated = [room[0] for room in rooms], [room[1] for room in rooms]
             found = stretches(self._cuts, ingredients)
             self._advance.begin(TREATED, COMPOSED)
-            sound = measured(composed(found, self._rate_hz, self._advance.report), self._rate_hz)
+            blocks = composed(found, self._rate_hz, self._advance.report)
+            sound = measured(blocks, self._rate_hz, steps=self._steps(treated))
             gain_db = plan_gain_db(sound.loudness_lufs, sound.true_peak_dbtp)
             path = self._folder / f"draft.{self._container}"
             self._advance.begin(COMPOSED, WRITTEN)
@@ -110,7 +113,9 @@ class _Kitchen:
             Part(source.id, source.sha256, source.examination.inspection.mix, each.method, each.cap_db, made.gain_db)
             for source, each, made in zip(self._sources, treated, ingredients, strict=True)
         )
-        before = [self._tracks(number) for number in range(len(parts))]
+        before = measure(join(self._tracks(number) for number in range(len(parts))))
+        is_as_it_was = all(each.method == "none" for each in treated)
+        after = before if is_as_it_was else measure(join(each.tracks for each in treated))
         return Prepared(
             path=path,
             container=self._container,
@@ -119,8 +124,8 @@ class _Kitchen:
             size_bytes=path.stat().st_size,
             sha256=sha256_of(path),
             recipe=Recipe(parts, self._cuts, self._rate_hz, gain_db, self._container),
-            before=measure(join(before)),
-            after=_raised(measure(join(each.tracks for each in treated), sound), gain_db),
+            before=before,
+            after=_raised(with_sound(after, sound), gain_db),
             notes=tuple(self._note(number, each) for number, each in enumerate(treated)),
             peaks=peaks,
         )
@@ -129,6 +134,16 @@ class _Kitchen:
         """Return the moments of what is taken from one recording, joined in the order of the file."""
         tracks = self._sources[number].examination.tracks
         return join(tracks.part(span) for span in spans_of(self._cuts, number))
+
+    def _steps(self, treated: Sequence[Treated]) -> Powers | None:
+        """Return the loudness of the file where it is long, and nothing but cuts of one recording."""
+        examined = self._sources[0].examination
+        is_cut_alone = len(treated) == 1 and treated[0].method == "none"
+        is_long = sum(cut.span.duration_s for cut in self._cuts) > rota.ALL_S
+        if not (is_cut_alone and is_long) or examined.inspection.rate_hz != self._rate_hz:
+            return None
+        steps = examined.loudness_steps
+        return None if steps is None else steps_of(steps, spans_of(self._cuts, 0))
 
     def _ready(self, held: ExitStack, number: int) -> tuple[Ingredient, Treated]:
         """Capture and treat what is taken from one recording."""

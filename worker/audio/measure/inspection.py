@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worker.audio.measure.downmix import Mix
+from worker.audio.measure.hops import Powers
 from worker.audio.measure.measures import Measures
 from worker.audio.measure.peaks import Peaks
 from worker.audio.measure.verdicts import Finding, Verdict, worst
@@ -80,6 +81,7 @@ class Examination:
         flat_tops_per_s: Clipped samples of every second.
         foreign: Where another than the main voice seems to speak.
         voice: The voiceprint of the main voice, a unit vector; None where there was too little speech.
+        loudness_steps: The weighted power of every 100 ms; None where nobody measured it.
     """
 
     inspection: Inspection
@@ -87,6 +89,7 @@ class Examination:
     flat_tops_per_s: npt.NDArray[np.int32]
     foreign: tuple[Span, ...]
     voice: npt.NDArray[np.float32] | None = None
+    loudness_steps: Powers | None = None
 
     def save(self, path: Path) -> None:
         """Write the moments to a file, for a later stage of the same job on this machine. Raises: OSError."""
@@ -103,6 +106,7 @@ class Examination:
                 flat_tops=self.flat_tops_per_s,
                 foreign=foreign,
                 voice=np.zeros(0, np.float32) if self.voice is None else self.voice,
+                steps=np.zeros(0, np.float32) if self.loudness_steps is None else self.loudness_steps,
             )
 
     @classmethod
@@ -122,5 +126,5 @@ class Examination:
                 "silero" if by == "silero" else "energy",
             )
             foreign = tuple(Span(float(start_s), float(end_s)) for start_s, end_s in stored["foreign"])
-            voice = stored["voice"]
-            return cls(inspection, tracks, stored["flat_tops"], foreign, voice if voice.size else None)
+            voice, steps = (stored[name] if stored[name].size else None for name in ("voice", "steps"))
+            return cls(inspection, tracks, stored["flat_tops"], foreign, voice, steps)

@@ -4,13 +4,15 @@ K-weighting, 400 ms blocks overlapping by 75 %, an absolute gate at -70 LUFS and
 of what passed the first. Only the power of every 100 ms is kept.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from worker.audio.measure.hops import HopPowers
+from worker.audio.measure.hops import HopPowers, Powers
 from worker.audio.measure.recursive import RecursiveFilter
+from worker.audio.tracks import Span
 
 STEP_S: Final = 0.1
 STEPS_PER_BLOCK: Final = 4  # 400 ms: the gating block (BS.1770-4, annex 1)
@@ -41,16 +43,31 @@ class LoudnessMeter:
 
     def integrated_lufs(self, row: int = 0) -> float | None:
         """Return the loudness of a row so far, or None when it is shorter than 0.4 s or silent."""
-        steps = self._steps.powers()[row].astype(np.float64)
-        if steps.size < STEPS_PER_BLOCK:
-            return None
-        totals = np.concatenate(([0.0], np.cumsum(steps)))
-        blocks = (totals[STEPS_PER_BLOCK:] - totals[:-STEPS_PER_BLOCK]) / STEPS_PER_BLOCK
-        audible = blocks[blocks > _power(ABSOLUTE_GATE_LUFS)]
-        if not audible.size:
-            return None
-        loud = audible[audible > audible.mean() * 10 ** (RELATIVE_GATE_LU / 10)]
-        return float(OFFSET_LUFS + 10 * np.log10(loud.mean()))
+        return integrated_lufs(self._steps.powers()[row])
+
+    def steps(self, row: int = 0) -> Powers:
+        """Return the weighted power of every 100 ms of a row so far, shape (steps,)."""
+        steps: Powers = self._steps.powers()[row]
+        return steps
+
+
+def integrated_lufs(steps: Powers) -> float | None:
+    """Return the loudness of a signal by its `steps`, or None when it is shorter than 0.4 s or silent."""
+    if steps.size < STEPS_PER_BLOCK:
+        return None
+    totals = np.concatenate(([0.0], np.cumsum(steps, dtype=np.float64)))
+    blocks = (totals[STEPS_PER_BLOCK:] - totals[:-STEPS_PER_BLOCK]) / STEPS_PER_BLOCK
+    audible = blocks[blocks > _power(ABSOLUTE_GATE_LUFS)]
+    if not audible.size:
+        return None
+    loud = audible[audible > audible.mean() * 10 ** (RELATIVE_GATE_LU / 10)]
+    return float(OFFSET_LUFS + 10 * np.log10(loud.mean()))
+
+
+def steps_of(steps: Powers, spans: Iterable[Span]) -> Powers:
+    """Return the steps of stretches of a signal, joined, each edge to the nearest 100 ms."""
+    edges = [(round(span.start_s / STEP_S), round(span.end_s / STEP_S)) for span in spans]
+    return np.concatenate([steps[:0], *(steps[first:past] for first, past in edges)])
 
 
 def k_weighting(rate_hz: int) -> npt.NDArray[np.float64]:

@@ -5,7 +5,6 @@ even the quickest falls of a recording are slow. It is a hint and no measurement
 in noise falls end early, so that there may be too few of them to say anything. It must not judge.
 """
 
-from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -24,23 +23,24 @@ FROM_DB: Final = 3.0  # the top of a fall is still the mouth's
 ABOVE_FLOOR_DB: Final = 8.0  # below that, the noise bends the fall
 MIN_FALL_DB: Final = 16.0  # that is then left to measure
 MIN_FALLS: Final = 6
+MIN_HOPS: Final = 3  # of a fall
 QUANTILE: Final = 25.0
 
 
 def reverberation_s(tracks: Tracks) -> float | None:
     """Return the seconds in which the quicker falls after words would lose 60 dB; None for fewer than six falls."""
     levels_db = _group_levels_db(tracks)
-    times_s = [time_s for group in levels_db.T for time_s in _falls_s(group)]
-    if len(times_s) < MIN_FALLS:
+    times_s = np.concatenate([_falls_s(np.ascontiguousarray(group)) for group in levels_db.T])
+    if times_s.size < MIN_FALLS:
         return None
     return float(np.percentile(times_s, QUANTILE))
 
 
-def _falls_s(levels_db: Track) -> Iterator[float]:
-    """Yield, for every fall of one group of bands that can be measured, the seconds it would take for 60 dB."""
+def _falls_s(levels_db: Track) -> npt.NDArray[np.float64]:
+    """Return, for every fall of one group of bands that can be measured, the seconds it would take for 60 dB."""
     sounding = levels_db[levels_db > NOTHING_DB + 1]
     if sounding.size <= SMOOTH_HOPS:
-        return
+        return np.zeros(0)
     floor_db, loud_db = np.percentile(sounding, (FLOOR_PERCENTILE, LOUD_PERCENTILE))
     lowest_db = max(float(floor_db) + ABOVE_FLOOR_DB, float(loud_db) - 60.0)
     falling = np.diff(levels_db) < TOLERANCE_DB
@@ -49,15 +49,19 @@ def _falls_s(levels_db: Track) -> Iterator[float]:
     tops_db = levels_db[firsts]
     feet_db = np.maximum(levels_db[lasts], lowest_db)
     useful = (tops_db >= loud_db - LOUD_DEPTH_DB) & (tops_db - FROM_DB - feet_db >= MIN_FALL_DB)
-    for first, last in zip(firsts[useful].tolist(), lasts[useful].tolist(), strict=True):
-        run = levels_db[first : last + 1]
-        inside = np.flatnonzero((run <= run[0] - FROM_DB) & (run >= lowest_db))
-        if inside.size < 3:
-            continue
-        begin, end = int(inside[0]), int(inside[-1])
-        fall_db = float(run[begin] - run[end])
-        if fall_db >= MIN_FALL_DB / 2:
-            yield 60.0 * (end - begin) * HOP_S / fall_db
+    if not useful.any():
+        return np.zeros(0)
+    # Every hop of a fall, numbered by its fall: those that are low enough and not yet in the noise are measured.
+    begun, ended = np.zeros(levels_db.size, np.int64), np.zeros(levels_db.size + 1, np.int64)
+    begun[firsts[useful]] = ended[lasts[useful] + 1] = 1
+    number, ended = np.cumsum(begun) - 1, np.cumsum(ended[:-1])
+    below_db = tops_db[useful][np.maximum(number, 0)] - FROM_DB
+    inside = np.flatnonzero((number >= ended) & (levels_db <= below_db) & (levels_db >= lowest_db))
+    _, begins, counts = np.unique(number[inside], return_index=True, return_counts=True)
+    begin, end = inside[begins], inside[begins + counts - 1]
+    fall_db = levels_db[begin].astype(np.float64) - levels_db[end]
+    steep = (counts >= MIN_HOPS) & (fall_db >= MIN_FALL_DB / 2)
+    return np.asarray(60.0 * (end - begin)[steep] * HOP_S / fall_db[steep], np.float64)
 
 
 def _group_levels_db(tracks: Tracks) -> Track:

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from worker.audio.measure.hops import Powers
 from worker.audio.measure.sound import Sound, SoundMeter
 from worker.audio.scratch import Mono
 
@@ -57,7 +58,7 @@ def composed(stretches: Sequence[Stretch], rate_hz: int, report: Callable[[float
             shared = min(over.shape[1], block.shape[1])
             block[:, :shared] += over[:, :shared]
             over = over[:, shared:]
-            rest = np.concatenate((rest, block), axis=1)
+            rest = np.concatenate((rest, block), axis=1) if rest.shape[1] else block
             ready = rest.shape[1] - 2 * after
             if ready > 0:
                 yield rest[:, :ready]
@@ -67,9 +68,9 @@ def composed(stretches: Sequence[Stretch], rate_hz: int, report: Callable[[float
         over = rest
 
 
-def measured(blocks: Iterable[Mono], rate_hz: int) -> Sound:
-    """Return what is measured of a sound at its own rate."""
-    meter = SoundMeter(rate_hz)
+def measured(blocks: Iterable[Mono], rate_hz: int, *, steps: Powers | None = None) -> Sound:
+    """Return what is measured of a sound at its own rate; `steps` are its loudness where that is known."""
+    meter = SoundMeter(rate_hz, steps=steps)
     for block in blocks:
         meter.add(block)
     return meter.result()
@@ -84,18 +85,18 @@ def _shaped(stretch: Stretch, margin: int, before: int, after: int, fade: int) -
     down = _ramp(2 * after) if after else _ramp(min(fade, stretch.frames // 2) if stretch.fades_out else 0)
     last = before + stretch.frames + after - 1
     position = before - margin
+    gain = np.float32(stretch.gain)
     for block in stretch.signal.blocks(stretch.start - margin, stretch.end + margin):
-        places = np.arange(position, position + block.shape[1])
-        position += block.shape[1]
-        inside = (places >= 0) & (places <= last)
-        if not inside.any():
+        first, past = max(-position, 0), min(last + 1 - position, block.shape[1])
+        begin, position = position + first, position + block.shape[1]
+        if first >= past:
             continue
-        places, block = places[inside], block[:, inside] * np.float32(stretch.gain)
-        if up.size and places[0] < up.size:
-            block *= _gains(up, places)
-        if down.size and places[-1] > last - down.size:
-            block *= _gains(down, last - places)
-        yield block
+        shaped = block[:, first:past] * gain
+        if up.size and begin < up.size:
+            shaped *= _gains(up, np.arange(begin, begin + shaped.shape[1]))
+        if down.size and begin + shaped.shape[1] - 1 > last - down.size:
+            shaped *= _gains(down, last - np.arange(begin, begin + shaped.shape[1]))
+        yield shaped
 
 
 def _ramp(length: int) -> Mono:

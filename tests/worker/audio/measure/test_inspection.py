@@ -19,7 +19,8 @@ def found() -> Examination:
         **{name: getattr(plain.inspection, name) for name in Inspection.__slots__}
         | {"findings": plain.inspection.measures.findings(), "warnings": ("truncated: it ends early",)}
     )
-    return Examination(inspection, plain.tracks, np.arange(12, dtype=np.int32), (Span(1.5, 3.0), Span(7.0, 8.25)))
+    spans, steps = (Span(1.5, 3.0), Span(7.0, 8.25)), np.linspace(0, 1, 120, dtype=np.float32)
+    return Examination(inspection, plain.tracks, np.arange(12, dtype=np.int32), spans, loudness_steps=steps)
 
 
 def test_an_inspection_survives_being_stored(found: Examination) -> None:
@@ -53,6 +54,8 @@ def test_an_examination_survives_being_saved_bit_for_bit(found: Examination, tmp
     assert np.array_equal(again.flat_tops_per_s, found.flat_tops_per_s)
     assert again.flat_tops_per_s.dtype == np.int32
     assert again.foreign == found.foreign
+    assert again.loudness_steps is not None
+    assert np.array_equal(again.loudness_steps, np.linspace(0, 1, 120, dtype=np.float32))
     assert again.inspection is found.inspection
 
 

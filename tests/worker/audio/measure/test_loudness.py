@@ -3,7 +3,8 @@ import pyloudnorm
 import pytest
 
 from tests.worker.audio.signals import Samples, clean_speech, silence, speech_like, tone, white_noise
-from worker.audio.measure.loudness import LoudnessMeter, k_weighting
+from worker.audio.measure.loudness import LoudnessMeter, integrated_lufs, k_weighting, steps_of
+from worker.audio.tracks import Span
 
 
 def _measured(sound: Samples, rate_hz: int, block_frames: int = 10_000) -> float | None:
@@ -58,3 +59,13 @@ def test_silence_and_less_than_one_block_have_none() -> None:
     assert _measured(silence(2.0, 16_000), 16_000) is None
     assert _measured(tone(0.39, 16_000), 16_000) is None
     assert LoudnessMeter(1, 16_000).integrated_lufs() is None
+
+
+def test_cuts_have_the_loudness_that_their_steps_tell() -> None:
+    sound = np.concatenate((speech_like(3.0, 16_000), white_noise(2.0, 16_000, rms=0.01), speech_like(3.0, 16_000)), 1)
+    meter = LoudnessMeter(1, 16_000)
+    meter.add(sound)
+    cut = np.concatenate((sound[:, 8_000 : 3 * 16_000], sound[:, 5 * 16_000 : 7 * 16_000]), 1)
+    steps = steps_of(meter.steps(), (Span(0.5, 3.0), Span(5.0, 7.0)))
+    assert integrated_lufs(steps) == pytest.approx(_measured(cut, 16_000), abs=0.05)
+    assert integrated_lufs(steps_of(meter.steps(), ())) is None

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.worker.audio.examined import talk, tracks_of
 from tests.worker.audio.signals import Samples, in_noise, silence, spoken, tone, white_noise
+from worker.audio.measure import rota
 from worker.audio.measure.measures import Measures, measure
 from worker.audio.measure.sound import Sound, SoundMeter
 from worker.audio.measure.surveyor import survey
@@ -128,3 +129,27 @@ def test_any_sound_has_finite_measures(kind: str, frames: int, rate_hz: int) -> 
     for name, value in found.to_json().items():
         assert value is None or isinstance(value, str) or np.isfinite(value), name
     json.dumps([finding.to_json() for finding in found.findings()], allow_nan=False)
+
+
+def test_a_long_sound_whose_loudness_is_known_is_looked_at_in_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value_s in (("ALL_S", 3.0), ("HEARD_S", 1.0), ("ROUND_S", 4.0)):
+        monkeypatch.setattr(rota, name, value_s)
+    sound, rate_hz = 0.3 * spoken(11.0, 16_000), 16_000
+    whole = _sound(sound, rate_hz)
+    meter = SoundMeter(rate_hz, steps=whole.loudness_steps)
+    for start in range(0, sound.shape[1], rate_hz):
+        meter.add(sound[:, start : start + rate_hz])
+    found = meter.result()
+    assert whole.sampled_s is None
+    assert found.sampled_s == 5.0
+    for name in ("duration_s", "loudness_lufs", "true_peak_dbtp", "peak_dbfs", "rms_dbfs", "offset"):
+        assert getattr(found, name) == pytest.approx(getattr(whole, name), abs=1e-4), name
+    assert measure(survey(sound[0], rate_hz), found).sampled_s == 5.0
+
+
+def test_a_report_of_before_there_were_places_can_be_read() -> None:
+    stored = measure(tracks_of(talk(9.0))).to_json()
+    del stored["heard_s"], stored["sampled_s"]
+    assert Measures.from_json(stored).sampled_s is None
+    with pytest.raises(KeyError):
+        Measures.from_json({name: value for name, value in stored.items() if name != "echo_s"})

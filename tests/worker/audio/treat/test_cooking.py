@@ -8,6 +8,7 @@ from shared.errors import SourceMissing
 from tests.worker.audio.signals import Samples, clean_speech, in_noise, silence, spoken
 from tests.worker.audio.studio import Studio, joined
 from worker.audio.choose.planning import Cut, Target
+from worker.audio.measure import rota
 from worker.audio.tracks import Span
 from worker.audio.treat import rnnoise
 from worker.audio.treat.cooking import Original, cook, sha256_of, spans_of, stretches
@@ -36,6 +37,25 @@ def test_an_untouched_file_is_made_again_bit_for_bit(studio: Studio, container: 
     source = studio.source(joined(silence(1.0, rate_hz), speech, silence(2.0, rate_hz), speech), rate_hz)
     (made,) = studio.prepare(source, target=Target(container))  # type: ignore[arg-type]
     assert len(made.recipe.cuts) > 1
+    assert sha256_of(_cooked(studio, made, source)) == made.sha256
+
+
+def test_a_long_file_has_its_loudness_from_the_recordings_and_is_made_again(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speech, rate_hz = clean_speech()
+    gap = silence(2.0, rate_hz)
+    source = studio.source(joined(0.2 * speech, gap, speech, gap, 0.5 * speech, gap), rate_hz)
+    (whole,) = studio.prepare(source, target=Target("flac"))
+    for name, value_s in (("ALL_S", 3.0), ("HEARD_S", 1.0), ("ROUND_S", 4.0)):
+        monkeypatch.setattr(rota, name, value_s)
+    (made,) = studio.prepare(source, target=Target("flac"))
+    assert whole.after.sampled_s is None
+    assert made.after.sampled_s is not None
+    assert made.recipe.cuts == whole.recipe.cuts
+    assert len(made.recipe.cuts) > 1
+    assert made.after.loudness_lufs == pytest.approx(whole.after.loudness_lufs, abs=0.1)
+    assert made.after.true_peak_dbtp == pytest.approx(whole.after.true_peak_dbtp, abs=0.1)
     assert sha256_of(_cooked(studio, made, source)) == made.sha256
 
 
