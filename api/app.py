@@ -12,9 +12,11 @@ from api import direct, docs, health
 from api.doors import (
     native,
     native_adopt,
+    native_cancel,
     native_check,
     native_erasure,
     native_extension,
+    native_retry,
     native_samples,
     native_sent,
     native_verification,
@@ -35,7 +37,7 @@ from shared.storage.protocol import PART_BYTES
 
 DOORS = (
     native_check.router, native_adopt.router, native.router, native_samples.router, native_extension.router,
-    native_sent.router, native_erasure.router, native_verification.router,
+    native_sent.router, native_cancel.router, native_retry.router, native_erasure.router, native_verification.router,
 )  # fmt: skip
 _CLIENT_LEFT = 499  # nginx's number; nobody reads the answer, the log's line does
 _logger = log.get(__name__)

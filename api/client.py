@@ -96,6 +96,14 @@ class Client:
         """Return `limit` clones after the newest `offset`, as `voiceClones`, and how many there are, as `total`."""
         return self._ask("GET", "/voice-clones", params={"limit": limit, "offset": offset})
 
+    def cancel(self, voice_id: str) -> dict[str, Any]:
+        """Cancel what is going on with a clone; return the clone."""
+        return self._ask("POST", f"{_path(voice_id)}/cancel")
+
+    def retry(self, voice_id: str) -> dict[str, Any]:
+        """Try again what has failed of a clone; return the clone."""
+        return self._ask("POST", f"{_path(voice_id)}/retry")
+
     def report(self, voice_id: str) -> dict[str, Any]:
         """Return what was measured and done to the clone's recordings."""
         return self._ask("GET", f"{_path(voice_id)}/report")

@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from api.commands import administration, adopt, check, clone, demo, doctor, listing, serving, vendors
+from api.commands import administration, adopt, check, clone, demo, doctor, listing, second_thoughts, serving, vendors
 from shared.errors import ServiceError, SetupError
 
 _UNWRITABLE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
@@ -29,6 +29,8 @@ app.command("clone")(clone.clone)
 app.command("adopt")(adopt.adopt)
 app.command("check")(check.check)
 app.command("status")(clone.status)
+app.command("cancel")(second_thoughts.cancel)
+app.command("retry")(second_thoughts.retry)
 app.command("list")(listing.list_clones)
 app.command("doctor")(doctor.doctor)
 app.add_typer(administration.accounts, name="accounts")

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, null, update
+from sqlalchemy import case, null, update
 from sqlalchemy.orm import Session
 
 from shared import clones, events
-from shared.db.models import Clone, Job, PreparedFile, Sample
+from shared.db.models import Clone, Job
 from shared.db.moment import db_now
 from shared.errors import ClaimLost, ServiceError, WorkerLost
 from shared.jobs import BELL_HEAD_START_S, runnable
@@ -182,11 +182,14 @@ def stumble(session: Session, claim: Claim, error: ServiceError, delay_s: float)
 
 
 def finish(session: Session, claim: Claim, *, vendor_voice_id: str | None = None) -> None:
-    """End a job well: the voice is ready, or the erasure is complete. Raises: ClaimLost."""
+    """End a job well: the voice is ready, or what was to be removed is gone. Raises: ClaimLost."""
+    done = Job.progress if claim.kind is JobKind.CANCEL else 100
     _fenced(
-        session, claim, outcome=Outcome.DONE, progress=100, finished_at=db_now(), lease_until=None, waiting_for=None,
+        session, claim, outcome=Outcome.DONE, progress=done, finished_at=db_now(), lease_until=None, waiting_for=None,
         error_code=None, error_message=None,
     )  # fmt: skip
+    if claim.kind is JobKind.CANCEL:
+        return  # what it removed, and what only a person can, is told by what it saves
     if claim.kind is JobKind.ERASE:
         _tell(session, claim, EventType.ERASED, {"stage": claim.stage.value})
         clones.give_slot_back(session, claim.account_id)
@@ -200,7 +203,10 @@ def finish(session: Session, claim: Claim, *, vendor_voice_id: str | None = None
 
 
 def fail(session: Session, claim: Claim, error: ServiceError) -> None:
-    """End a job badly, with a code that stays and a sentence that says what to do. Raises: ClaimLost."""
+    """End a job badly, with a code that stays and a sentence that says what to do. Raises: ClaimLost.
+
+    What came with an extension is set aside: no part of the clone, and there for a retry (shared/aside.py).
+    """
     _fenced(
         session, claim, outcome=Outcome.FAILED, finished_at=db_now(), lease_until=None, waiting_for=None,
         error_code=error.code, error_message=error.message,
@@ -211,10 +217,6 @@ def fail(session: Session, claim: Claim, error: ServiceError) -> None:
             .where(Clone.id == claim.clone_id)
             .values(status=Status.FAILED, error_code=error.code, error_message=error.message)
         )
-    elif claim.kind is JobKind.EXTEND:
-        # What did not get into the voice is no part of the clone; the sweep takes the bytes.
-        for table in (PreparedFile, Sample):
-            session.execute(delete(table).where(table.job_id == claim.job_id))
     data = {
         "status": (Status.READY if claim.kind is JobKind.EXTEND else Status.FAILED).value,
         "stage": claim.stage.value,

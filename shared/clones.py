@@ -173,7 +173,7 @@ def delete(session: Session, account_id: str, clone_id: str) -> str:
     found = session.execute(select(Clone.vendor, Clone.engine).where(*owned(account_id, clone_id))).one_or_none()
     if found is None:
         raise not_found(clone_id)
-    leased_until = jobs.take_over(session, clone_id)
+    ended = jobs.take_over(session, clone_id)
     job_id = jobs.new_job_id()
     deleted = session.execute(
         update(Clone)
@@ -183,6 +183,9 @@ def delete(session: Session, account_id: str, clone_id: str) -> str:
     ).scalar_one_or_none()
     if deleted is None:
         raise not_found(clone_id)
+    # Whoever began a job at this very moment has committed by now: its row could not be seen before.
+    ended = jobs.take_over(session, clone_id) or ended
+    leased_until = None if ended is None else ended.leased_until
     vendor, engine = found
     jobs.create(
         session, jobs.NewJob(job_id, account_id, clone_id, vendor, engine, JobKind.ERASE, Stage.SUBMIT, leased_until)

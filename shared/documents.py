@@ -36,6 +36,8 @@ def clone_document(view: CloneView, notice: str | None) -> dict[str, Any]:
         "waitingFor": view.waiting_for,
         "etaSeconds": None if view.eta_s is None else round(view.eta_s, 1),
         "isTerminal": view.is_terminal,
+        "isCancelable": view.is_cancelable,
+        "isRetryable": view.is_retryable,
         "seq": view.seq,
         "vendor": view.vendor,
         "engine": view.engine,

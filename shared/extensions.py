@@ -4,7 +4,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from shared import events, held, jobs
+from shared import aside, events, held, jobs
 from shared.clones import NewSample, not_found, owned
 from shared.db.models import Clone, HeldSample, Sample
 from shared.db.moment import db_now
@@ -97,6 +97,9 @@ def _begin(
             jobs.create(session, order, typical_s=typical_s)
     except IntegrityError:
         raise CloneBusy("The clone has a job that is not done yet; ask again when 'job.outcome' is set.") from None
+    failed = aside.job_of(session, clone_id)
+    if failed is not None:
+        aside.drop(session, clone_id, failed)
     session.execute(update(Clone).where(Clone.id == clone_id).values(job_id=job_id, updated_at=db_now()))
     data = {"status": Status.READY.value, "stage": stage.value, "job": JobKind.EXTEND.value}
     events.append(

@@ -1,6 +1,6 @@
 """Jobs before anyone holds them: made, due, announced, taken over. What a holder may do is in claims.py."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from shared.db.models import Job, WorkerPresence
 from shared.db.moment import db_now
 from shared.ids import JOB, new_id
-from shared.states import QUEUE_OF, JobKind, Outcome, Queue, Stage
+from shared.states import QUEUE_OF, RELENTLESS, JobKind, Outcome, Queue, Stage
 
 BELL_HEAD_START_S: Final = 1.0  # whoever makes a job due rings the bell itself; the relay steps in after this
 REANNOUNCE_S: Final = 10.0  # doubling from here
@@ -35,6 +35,27 @@ class NewJob:
     stage: Stage
     not_before: datetime | None = None
     held_sample_id: str | None = None  # what an `extend` takes away instead of adding
+    progress: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A job that was live until it was taken over.
+
+    Attributes:
+        was_begun: Somebody has held it at this stage.
+        leased_until: Until when a holder may believe that it is still its own, and be in the middle of something.
+    """
+
+    id: str
+    kind: JobKind
+    stage: Stage
+    vendor: str
+    engine: str
+    held_sample_id: str | None
+    progress: int
+    was_begun: bool
+    leased_until: datetime | None
 
 
 def new_job_id() -> str:
@@ -47,7 +68,7 @@ def create(session: Session, new: NewJob, *, typical_s: float | None = None) -> 
     session.execute(
         insert(Job).values(
             id=new.id, account_id=new.account_id, clone_id=new.clone_id, vendor=new.vendor, engine=new.engine,
-            kind=new.kind, stage=new.stage, queue=QUEUE_OF[new.stage], progress=0,
+            kind=new.kind, stage=new.stage, queue=QUEUE_OF[new.stage], progress=new.progress,
             eta_at=None if eta_s is None else db_now(eta_s), due_at=new.not_before or db_now(), waits=0, attempt=0,
             fence=0, announcements=0, announce_at=db_now(BELL_HEAD_START_S), created_at=db_now(), updated_at=db_now(),
             stage_started_at=db_now(), held_sample_id=new.held_sample_id,
@@ -59,7 +80,13 @@ def estimate_s(session: Session, vendor: str, engine: str, typical_s: float) -> 
     """Return how long a clone takes at this engine: the median of the last runs, else the vendor's word."""
     runs = session.execute(
         select(Job.created_at, Job.finished_at)
-        .where(Job.vendor == vendor, Job.engine == engine, Job.kind == JobKind.CREATE, Job.outcome == Outcome.DONE)
+        .where(
+            Job.vendor == vendor,
+            Job.engine == engine,
+            Job.kind == JobKind.CREATE,
+            Job.outcome == Outcome.DONE,
+            Job.retries == 0,  # one that failed in between says nothing of how long it takes
+        )
         .order_by(Job.finished_at.desc())
         .limit(_HISTORY)
     ).all()
@@ -67,29 +94,39 @@ def estimate_s(session: Session, vendor: str, engine: str, typical_s: float) -> 
     return lengths_s[len(lengths_s) // 2] if lengths_s else typical_s + _OVERHEAD_S
 
 
-def take_over(session: Session, clone_id: str) -> datetime | None:
-    """End the clone's live job, if it has one, by raising its fence: its holder's next write fails.
-
-    Return until when a holder may believe that the job is still its own, and be in the middle of something.
-    """
-    leased_until = session.scalar(
-        select(Job.lease_until).where(Job.clone_id == clone_id, Job.outcome.is_(None)).with_for_update()
-    )
+def take_over(session: Session, clone_id: str, kinds: Collection[JobKind] = tuple(JobKind)) -> Ended | None:
+    """End the clone's live job, if it has one of these kinds, by raising its fence: its holder's next write fails."""
+    row = session.execute(
+        select(
+            Job.id, Job.kind, Job.stage, Job.vendor, Job.engine, Job.held_sample_id, Job.progress, Job.attempt,
+            Job.waits, Job.lease_until,
+        )
+        .where(Job.clone_id == clone_id, Job.outcome.is_(None), Job.kind.in_(kinds))
+        .with_for_update()
+    ).one_or_none()  # fmt: skip
+    if row is None:
+        return None
     session.execute(
         update(Job)
-        .where(Job.clone_id == clone_id, Job.outcome.is_(None))
+        .where(Job.id == row.id)
         .values(
-            outcome=Outcome.CANCELED, fence=Job.fence + 1, lease_until=None, finished_at=db_now(), updated_at=db_now()
+            outcome=Outcome.CANCELED, fence=Job.fence + 1, lease_until=None, waiting_for=None, finished_at=db_now(),
+            updated_at=db_now(),
         )
-    )
-    return leased_until
+    )  # fmt: skip
+    return Ended(
+        row.id, row.kind, row.stage, row.vendor, row.engine, row.held_sample_id, row.progress,
+        row.attempt + row.waits > 0, row.lease_until,
+    )  # fmt: skip
 
 
-def hasten_erasure(session: Session, clone_id: str) -> None:
-    """Let an erasure begin now that waited for another job's holder: that one has stopped."""
-    erasing = Job.clone_id == clone_id, Job.kind == JobKind.ERASE, Job.outcome.is_(None), Job.lease_until.is_(None)
+def hasten_removal(session: Session, clone_id: str) -> None:
+    """Let an erasure or a removal begin now that waited for another job's holder: that one has stopped."""
+    removing = Job.clone_id == clone_id, Job.kind.in_(RELENTLESS), Job.outcome.is_(None), Job.lease_until.is_(None)
     session.execute(
-        update(Job).where(*erasing, Job.waits == 0, Job.due_at > db_now()).values(due_at=db_now(), announce_at=db_now())
+        update(Job)
+        .where(*removing, Job.waits == 0, Job.due_at > db_now())
+        .values(due_at=db_now(), announce_at=db_now())
     )
 
 

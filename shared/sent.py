@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from shared import aside
 from shared.clones import not_found, owned
-from shared.db.models import Clone, PreparedFile
+from shared.db.models import Clone, Job, PreparedFile
 from shared.errors import NotFound
 from shared.states import Status
 
@@ -55,7 +56,10 @@ def files(session: Session, account_id: str, clone_id: str) -> tuple[SentFile, .
     """Return what was made of a clone's recordings, none before `prepare` is done. Raises: NotFound."""
     if session.scalar(select(Clone.id).where(*owned(account_id, clone_id))) is None:
         raise not_found(clone_id)
-    rows = session.scalars(select(PreparedFile).where(PreparedFile.clone_id == clone_id).order_by(PreparedFile.number))
+    rows = session.scalars(
+        select(PreparedFile).join(Clone, Clone.id == PreparedFile.clone_id).join(Job, Job.id == Clone.job_id)
+        .where(PreparedFile.clone_id == clone_id, aside.belongs(PreparedFile)).order_by(PreparedFile.number)
+    )  # fmt: skip
     return tuple(
         SentFile(
             clone_id=row.clone_id, number=row.number, object_key=row.object_key, container=row.container,

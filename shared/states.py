@@ -18,11 +18,12 @@ class JobKind(StrEnum):
     CREATE = "create"
     EXTEND = "extend"
     ERASE = "erase"
+    CANCEL = "cancel"  # removes at the vendor what a job had made there that was cancelled
     ADOPT = "adopt"  # done as soon as it is written: a voice that exists at its vendor became a clone
 
 
 class Stage(StrEnum):
-    """A job's position. An erase job has one position only: `submit`, where the vendor is told."""
+    """A job's position. An erase or cancel job has one position only: `submit`, where the vendor is told."""
 
     VALIDATE = "validate"
     PREPARE = "prepare"
@@ -53,6 +54,7 @@ class SubmissionState(StrEnum):
     INTENDED = "intended"  # the intent is committed; whether the call was made, and heard, is unknown
     ACCEPTED = "accepted"  # the vendor's voice id is known
     REFUSED = "refused"  # the vendor said no, or was never reached: nothing was created
+    SPENT = "spent"  # its voice is of no use and is deleted before another is made
 
 
 class Queue(StrEnum):
@@ -112,6 +114,12 @@ QUEUE_OF: Final = {
     Stage.SUBMIT: Queue.VENDOR,
     Stage.TRACK: Queue.VENDOR,
 }
+
+# Jobs whose owner may change their mind.
+CANCELABLE: Final = frozenset({JobKind.CREATE, JobKind.EXTEND})
+
+# Jobs that never give up: what they remove at a vendor is somebody's voice.
+RELENTLESS: Final = frozenset({JobKind.ERASE, JobKind.CANCEL})
 
 # Percent of the whole at which a stage begins and ends. 100 is kept for `ready`.
 SPAN_OF: Final = {

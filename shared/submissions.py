@@ -45,8 +45,13 @@ class Intent:
 
 def latest(session: Session, job_id: str) -> Intent | None:
     """Return the newest submission of a job."""
-    found = _intents(session, Submission.job_id == job_id)
+    found = of_job(session, job_id)
     return found[-1] if found else None
+
+
+def of_job(session: Session, job_id: str) -> tuple[Intent, ...]:
+    """Return every submission of a job, oldest first."""
+    return _intents(session, Submission.job_id == job_id)
 
 
 def of_clone(session: Session, clone_id: str) -> tuple[Intent, ...]:
@@ -139,6 +144,25 @@ def refuse(session: Session, marker: str, *, look_again_in_s: float | None = Non
         .where(Submission.marker == marker)
         .values(state=SubmissionState.REFUSED, look_again_at=look_again_at)
     )
+
+
+def spend(session: Session, intent: Intent) -> None:
+    """Write that the voice of a call is of no use: it is deleted before the job makes another."""
+    session.execute(update(Submission).where(Submission.id == intent.id).values(state=SubmissionState.SPENT))
+
+
+def doubt_again(session: Session, intent: Intent, *, also_refused: bool) -> None:
+    """Have a call whose answer never came looked for once more, with all the patience that it had at first.
+
+    `also_refused`: it was given up as one that never came, and is looked for although it counts as refused.
+    """
+    is_open = intent.state is SubmissionState.INTENDED
+    if is_open or (intent.state is SubmissionState.REFUSED and (also_refused or intent.is_doubted)):
+        session.execute(
+            update(Submission)
+            .where(Submission.id == intent.id)
+            .values(state=SubmissionState.INTENDED, calls=0, empty_looks=0, looked_at=None)
+        )
 
 
 def note_twin(session: Session, submission_id: str, voice_id: str, outcome: str) -> None:

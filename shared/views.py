@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Select, case, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
+from shared import aside
 from shared.clones import not_found, owned
 from shared.db.models import Clone, HeldSample, Job, Sample
 from shared.db.moment import db_now
 from shared.errors import NotFound
-from shared.states import JobKind, Outcome, Stage, Status, WaitingFor
+from shared.states import CANCELABLE, JobKind, Outcome, Stage, Status, WaitingFor
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class CloneView:
     waiting_for: WaitingFor | None
     eta_s: float | None
     is_terminal: bool
+    is_cancelable: bool
+    is_retryable: bool
     vendor_voice_id: str | None
     fallbacks: tuple[str, ...]  # as `vendor/engine`
     adopted: bool
@@ -53,7 +56,7 @@ class CloneView:
     job_kind: JobKind
     job_outcome: Outcome | None
     job_progress: int
-    last_error: tuple[str, str] | None  # of a job that failed and left the voice as it was
+    last_error: tuple[str, str] | None  # of a job that left the voice as it was; what a removal waits for
     seq: int
     created_at: datetime
     updated_at: datetime
@@ -104,7 +107,10 @@ def samples(session: Session, account_id: str, clone_id: str) -> tuple[SampleVie
     """Return a clone's recordings in the order of their upload. Raises: NotFound."""
     if session.scalar(select(Clone.id).where(*owned(account_id, clone_id))) is None:
         raise not_found(clone_id)
-    rows = session.scalars(select(Sample).where(Sample.clone_id == clone_id).order_by(Sample.position))
+    rows = session.scalars(
+        select(Sample).join(Clone, Clone.id == Sample.clone_id).join(Job, Job.id == Clone.job_id)
+        .where(Sample.clone_id == clone_id, aside.belongs(Sample)).order_by(Sample.position)
+    )  # fmt: skip
     return tuple(_sample_view(row) for row in rows)
 
 
@@ -139,10 +145,15 @@ def _query(account_id: str) -> Select[Any]:
     )
 
 
-_UPLOADED = select(func.count()).where(Sample.clone_id == Clone.id).correlate(Clone).scalar_subquery()
+_PART = Sample.clone_id == Clone.id, aside.belongs(Sample)
+_UPLOADED = select(func.count()).where(*_PART).correlate(Clone, Job).scalar_subquery()
 _HELD = select(func.count()).where(HeldSample.clone_id == Clone.id).correlate(Clone).scalar_subquery()
 # Of an adopted voice only its vendor knows the samples; of another they are made of the recordings.
 _SAMPLES = case((Clone.adopted, _HELD), else_=_UPLOADED)
+
+# A failed extension can be tried again while its recordings are still there.
+_OWN = exists().where(Sample.clone_id == Clone.id, Sample.job_id == Clone.job_id).correlate(Clone)
+_IS_KEPT = case((aside.FAILED_EXTENSION, or_(Job.held_sample_id.is_not(None), _OWN)), else_=true())
 
 # Columns and not rows of the models: nothing here is written back, and a poll is answered twice as fast without them.
 COLUMNS: Final = (
@@ -150,22 +161,49 @@ COLUMNS: Final = (
     Clone.trim, Clone.labels, Clone.voice_settings, Clone.callback_url, Clone.is_active, Clone.status,
     Clone.vendor_voice_id, Clone.adopted, Clone.notes, Clone.fallbacks, Clone.error_code, Clone.error_message,
     Clone.warnings, Clone.job_id, Clone.seq, Clone.created_at, Clone.updated_at,
-    Job.progress, Job.stage, Job.waiting_for, Job.due_at, Job.lease_until, Job.eta_at,
+    Job.progress, Job.stage, Job.waiting_for, Job.due_at, Job.lease_until, Job.eta_at, Job.held_sample_id,
     Job.kind.label("job_kind"), Job.outcome.label("job_outcome"), Job.updated_at.label("job_updated_at"),
     Job.error_code.label("job_error_code"), Job.error_message.label("job_error_message"),
-    _SAMPLES.label("samples"), db_now().label("now"),
+    _SAMPLES.label("samples"), _IS_KEPT.label("is_kept"), db_now().label("now"),
 )  # fmt: skip
 
 
 def _last_error(row: Any) -> tuple[str, str] | None:
-    if row.job_kind is not JobKind.EXTEND or row.job_outcome is not Outcome.FAILED:
+    waits = row.job_kind is JobKind.CANCEL and row.job_outcome is None and row.job_error_code is not None
+    if not waits and not _is_failed_extension(row):
         return None
     return row.job_error_code or "", row.job_error_message or ""
 
 
+def _is_failed_extension(row: Any) -> bool:
+    return row.job_kind is JobKind.EXTEND and row.job_outcome is Outcome.FAILED
+
+
+def _is_live(row: Any) -> bool:
+    """Tell whether something is still to come of the clone; what a cancel leaves to be removed is its vendor's."""
+    return row.job_outcome is None and row.job_kind is not JobKind.CANCEL
+
+
+def _is_cancelable(row: Any) -> bool:
+    is_taken_away = row.held_sample_id is not None and row.stage is Stage.TRACK  # and does not come back
+    return _is_live(row) and row.job_kind in CANCELABLE and not is_taken_away
+
+
+def _is_retryable(row: Any) -> bool:
+    failed = row.job_outcome is Outcome.FAILED
+    return failed and (row.job_kind is JobKind.CREATE or (row.job_kind is JobKind.EXTEND and bool(row.is_kept)))
+
+
+def _warnings(row: Any) -> tuple[Mapping[str, str], ...]:
+    """Return what is wrong with the recordings that are part of the clone."""
+    if not _is_failed_extension(row):
+        return tuple(row.warnings or ())
+    return tuple(warning for warning in row.warnings or () if warning.get("job_id") != row.job_id)
+
+
 def _waiting_for(row: Any) -> WaitingFor | None:
     """Return whom a live job waits for. One that is held waits for nobody, one that is due only for a slot of ours."""
-    if row.job_outcome is not None or row.lease_until is not None:
+    if not _is_live(row) or row.lease_until is not None:
         return None
     # A person is waited for until it is found out that they have acted.
     return row.waiting_for if row.due_at > row.now or row.waiting_for is WaitingFor.VERIFICATION else None
@@ -173,7 +211,7 @@ def _waiting_for(row: Any) -> WaitingFor | None:
 
 def view_of(row: Any) -> CloneView:
     """Return what a row of `COLUMNS` tells."""
-    live = row.job_outcome is None
+    live = _is_live(row)
     ready = row.status is Status.READY
     eta_s = (row.eta_at - row.now).total_seconds() if live and row.eta_at is not None else None
     return CloneView(
@@ -183,10 +221,11 @@ def view_of(row: Any) -> CloneView:
         sample_count=row.samples, status=row.status, progress=100 if ready else min(row.progress, 99),
         stage=row.stage if live else None, waiting_for=_waiting_for(row),
         eta_s=eta_s if eta_s is not None and eta_s > 0 else None, is_terminal=not live,
+        is_cancelable=_is_cancelable(row), is_retryable=_is_retryable(row),
         vendor_voice_id=row.vendor_voice_id, adopted=row.adopted, notes=tuple(row.notes or ()),
         fallbacks=tuple("/".join(one) for one in row.fallbacks or ()),
         error_code=row.error_code, error_message=row.error_message,
-        warnings=tuple(row.warnings or ()), job_id=row.job_id, job_kind=row.job_kind, job_outcome=row.job_outcome,
+        warnings=_warnings(row), job_id=row.job_id, job_kind=row.job_kind, job_outcome=row.job_outcome,
         job_progress=row.progress, last_error=_last_error(row), seq=row.seq,
         created_at=row.created_at, updated_at=max(row.updated_at, row.job_updated_at),
     )  # fmt: skip

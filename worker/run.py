@@ -9,7 +9,7 @@ from pathlib import Path
 from shared import claims, jobs, log
 from shared.claims import Claim
 from shared.errors import ClaimLost, DatabaseUnavailable, DecoderLost, ServiceError, VendorPaused, VendorRateLimited
-from shared.states import QUEUE_OF, JobKind, Stage, WaitingFor, percent
+from shared.states import QUEUE_OF, RELENTLESS, Stage, WaitingFor, percent
 from worker.bench import Bench
 from worker.endings import Advance, Finished, Rest
 from worker.handover import hand_over
@@ -42,13 +42,13 @@ def _run_stage(bench: Bench, claim: Claim, folder: Path) -> Claim | None:
     with bench.heart.hold(claim) as hold:
         try:
             spent = claims.exhausted(claim, bench.services.settings.max_attempts)
-            if spent is not None and claim.kind is not JobKind.ERASE:
+            if spent is not None and claim.kind not in RELENTLESS:
                 raise spent
             with Task.open(bench, claim, hold, folder) as task:
                 return _settle(bench, claim, stage_of(claim.kind, claim.stage)(task))
         except ClaimLost:
             logger.warning("claim_lost")
-            _write(bench, claim, lambda session: jobs.hasten_erasure(session, claim.clone_id))
+            _write(bench, claim, lambda session: jobs.hasten_removal(session, claim.clone_id))
         except HandedBack:
             logger.info("handed_back")
             _write(bench, claim, lambda session: claims.hand_back(session, claim))
@@ -86,8 +86,7 @@ def _refused(bench: Bench, claim: Claim, error: ServiceError) -> None:
     if _handed_over(bench, claim, error):
         return
     pause_s = min(BACKOFF_S * 2.0 ** min(claim.waits, 20), BACKOFF_MAX_S)
-    # An erasure never gives up: what is at the vendor is somebody's voice.
-    patient = claim.kind is JobKind.ERASE or claim.stage_age_s < STAGE_PATIENCE_S
+    patient = claim.kind in RELENTLESS or claim.stage_age_s < STAGE_PATIENCE_S
     if isinstance(error, VendorRateLimited) and patient:
         pause_s = max(error.retry_after_s, 0.1)
         _write(bench, claim, lambda s: claims.rest(s, claim, WaitingFor.RATE_LIMIT, pause_s, error=error))
@@ -98,7 +97,7 @@ def _refused(bench: Bench, claim: Claim, error: ServiceError) -> None:
         # It may be this recording that brings the machine's memory to its end: tried again, but not for a day.
         stumble_s = min(STUMBLE_S * 2.0 ** min(claim.attempt, 10), BACKOFF_MAX_S)
         _write(bench, claim, lambda s: claims.stumble(s, claim, error, stumble_s))
-    elif (error.retryable and patient) or claim.kind is JobKind.ERASE:
+    elif (error.retryable and patient) or claim.kind in RELENTLESS:
         _write(bench, claim, lambda s: claims.rest(s, claim, WaitingFor.RETRY, pause_s, error=error))
     else:
         _write(bench, claim, lambda s: claims.fail(s, claim, error))

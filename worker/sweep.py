@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, select, union_all
 
-from shared import idempotency, log
+from shared import aside, idempotency, log
 from shared.db.models import PreparedFile, Sample, VendorCall
 from shared.db.moment import db_now
 from shared.services import Services
@@ -26,6 +26,7 @@ def sweep(services: Services, *, now: datetime | None = None) -> int:
     today = now or datetime.now(UTC)
     sweep_idempotency_keys(services)
     sweep_vendor_calls(services)
+    sweep_set_aside(services)
     services.storage.sweep_unfinished(GRACE.total_seconds())
     swept = 0
     for days in range(_DAYS_BACK + 1):
@@ -45,6 +46,20 @@ def sweep_vendor_calls(services: Services) -> None:
     """Forget what was said to vendors when nobody argues about it any more. Raises: DatabaseUnavailable."""
     with services.database.write() as session:
         session.execute(delete(VendorCall).where(VendorCall.at < db_now(-CALLS_KEPT.total_seconds())))
+
+
+def sweep_set_aside(services: Services) -> None:
+    """Delete the recordings of extensions that failed a day ago and were not tried again.
+
+    Raises: StorageUnavailable, DatabaseUnavailable.
+    """
+    with services.database.read() as session:
+        if not aside.any_expired(session):
+            return
+    with services.database.write() as session:
+        keys = aside.drop_expired(session)
+    for key in keys:
+        services.storage.delete(key)
 
 
 def _sweep_day(services: Services, day: datetime, *, older_than: datetime) -> int:

@@ -34,6 +34,9 @@ def _seconds(value: float) -> float:
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the clone as JSON, and nothing else")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", callback=_seconds, help="Seconds that --wait waits at most; 0 is no limit")
+]
 
 
 def clone(
@@ -50,9 +53,7 @@ def clone(
         str | None, typer.Option(help="Repeat an order with the same key, and it makes no second clone")
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Stay until the clone is ready or failed")] = False,
-    timeout_s: Annotated[
-        float, typer.Option("--timeout", callback=_seconds, help="Seconds that --wait waits at most; 0 is no limit")
-    ] = 0.0,
+    timeout_s: Timeout = 0.0,
     as_json: AsJson = False,
 ) -> None:
     """Create a voice clone from recordings.
@@ -79,7 +80,7 @@ def clone(
 def run(client: Client, order: Order, *, wait: bool, timeout_s: float = 0.0, as_json: bool = False) -> int:
     """Upload, watch if asked to, print the outcome; return the exit code. Bars are drawn only on a terminal."""
     console = Console(stderr=True)
-    with _bars(console, hidden=as_json or not sys.stderr.isatty()) as bars:
+    with bars_on(console, hidden=as_json or not sys.stderr.isatty()) as bars:
         created = _upload(client, order, bars)
         voice_id = created["voiceId"]
         if not as_json:
@@ -94,7 +95,8 @@ def run(client: Client, order: Order, *, wait: bool, timeout_s: float = 0.0, as_
     return show(client, final, as_json=as_json, waited=wait)
 
 
-def _bars(console: Console, *, hidden: bool) -> Progress:
+def bars_on(console: Console, *, hidden: bool) -> Progress:
+    """Return bars that show how far a clone is."""
     return Progress(
         TextColumn("{task.description:<9}"), BarColumn(bar_width=40), TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(), TextColumn("[dim]{task.fields[note]}"), console=console, disable=hidden,

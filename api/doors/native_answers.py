@@ -71,7 +71,7 @@ class JobOf(Camel):
 
 
 class LastError(Camel):
-    """Why the newest job failed that was to change a voice; the voice is as it was."""
+    """Why the newest job failed that was to change a voice; or what a removal after a cancel waits for."""
 
     code: str
     message: str
@@ -98,6 +98,8 @@ class Clone(Camel):
     waiting_for: WaitingFor | None
     eta_seconds: float | None
     is_terminal: bool
+    is_cancelable: bool
+    is_retryable: bool
     seq: int
     vendor: str
     engine: str

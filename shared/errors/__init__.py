@@ -17,6 +17,9 @@
     │   ├── UploadTimeout             UPLOAD_TIMEOUT                408
     │   ├── SampleLimitExceeded       SAMPLE_LIMIT_EXCEEDED         400
     │   ├── CloneBusy                 VOICE_CLONE_BUSY              409
+    │   ├── Canceled                  CANCELED                      409
+    │   ├── NotCancelable             NOT_CANCELABLE                409
+    │   ├── NotRetryable              NOT_RETRYABLE                 409
     │   ├── ExtensionUnsupported      EXTENSION_UNSUPPORTED         409
     │   ├── AlreadyAdopted            ALREADY_ADOPTED               409
     │   ├── VerificationNotRequired   VERIFICATION_NOT_REQUIRED     409
@@ -83,6 +86,7 @@ from shared.errors.audio import (
 )
 from shared.errors.request import (
     AlreadyAdopted,
+    Canceled,
     CloneBusy,
     CloneLimitExceeded,
     CloneNotFound,
@@ -102,7 +106,9 @@ from shared.errors.request import (
     MethodUnknown,
     MissingField,
     MissingScope,
+    NotCancelable,
     NotFound,
+    NotRetryable,
     RangeNotSatisfiable,
     RateLimited,
     RequestError,
@@ -155,6 +161,7 @@ __all__ = [
     "AudioTooShort",
     "AudioUnreadable",
     "BrokerUnavailable",
+    "Canceled",
     "CheckLost",
     "CheckOverdue",
     "ClaimLost",
@@ -181,7 +188,9 @@ __all__ = [
     "MissingField",
     "MissingScope",
     "NoSpeech",
+    "NotCancelable",
     "NotFound",
+    "NotRetryable",
     "RangeNotSatisfiable",
     "RateLimited",
     "RequestError",

@@ -117,6 +117,24 @@ class CloneBusy(RequestError):
     code, status = "VOICE_CLONE_BUSY", 409
 
 
+class Canceled(RequestError):
+    """It was cancelled before it was done. Create the clone again to have it."""
+
+    code, status = "CANCELED", 409
+
+
+class NotCancelable(RequestError):
+    """Nothing is going on with the clone that could be cancelled."""
+
+    code, status = "NOT_CANCELABLE", 409
+
+
+class NotRetryable(RequestError):
+    """There is no failed run of the clone that could be tried again."""
+
+    code, status = "NOT_RETRYABLE", 409
+
+
 class ExtensionUnsupported(RequestError):
     """Voices of this engine take no further samples."""
 

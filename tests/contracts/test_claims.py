@@ -222,7 +222,7 @@ def test_deleting_takes_the_job_over(database: Database, new_clone: NewClone) ->
         claims.renew(session, claim, 30.0)
     assert take(database, erase_id) is None, "the holder may be in the middle of storing something"
     with database.write() as session:
-        jobs.hasten_erasure(session, clone_id)
+        jobs.hasten_removal(session, clone_id)
     erase = must_take(database, erase_id)
     assert (erase.kind, erase.stage) == (JobKind.ERASE, Stage.SUBMIT)
 

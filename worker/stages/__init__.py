@@ -5,6 +5,7 @@ from collections.abc import Callable
 from shared.errors import ServiceError
 from shared.states import JobKind, Stage
 from worker.endings import Ending
+from worker.stages.cancel import cancel
 from worker.stages.erase import erase
 from worker.stages.extend import extend
 from worker.stages.prepare import prepare
@@ -25,6 +26,7 @@ _PLAN: dict[tuple[JobKind, Stage], StageFunction] = {
     (JobKind.EXTEND, Stage.SUBMIT): extend,
     (JobKind.EXTEND, Stage.TRACK): track,
     (JobKind.ERASE, Stage.SUBMIT): erase,
+    (JobKind.CANCEL, Stage.SUBMIT): cancel,
 }
 
 

@@ -105,10 +105,15 @@ def _remove(task: Task, held_sample_id: str) -> Ending:
     with task.services.database.read() as session:
         sample_id = session.scalar(select(HeldSample.vendor_sample_id).where(HeldSample.id == held_sample_id))
     if sample_id is not None:
-        _of_extensible(task, lambda vendor: vendor.remove(task.engine.name, _voice_id(task), sample_id))
+        take_away(task, sample_id)
     listed = tuple(sample for sample in held_by_vendor(task) if sample.sample_id != sample_id)
     clone_id, account_id = task.claim.clone_id, task.claim.account_id
     return Advance(Stage.TRACK, lambda session: held.note(session, account_id, clone_id, listed))
+
+
+def take_away(task: Task, sample_id: str) -> None:
+    """Have the vendor take a sample away; one that is not there is no error. Raises: what the adapter raises."""
+    _of_extensible(task, lambda vendor: vendor.remove(task.engine.name, _voice_id(task), sample_id))
 
 
 def _of_extensible(task: Task, call: Callable[[Extensible], T]) -> T:

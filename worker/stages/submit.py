@@ -17,6 +17,7 @@ from shared.states import Stage, SubmissionState, WaitingFor
 from shared.submissions import Intent
 from shared.vendors.protocol import FoundVoice, SampleFile
 from shared.vendors.refusals import title_of
+from worker import remains
 from worker.endings import Advance, Ending, Rest
 from worker.stages.prepare import CONTENT_TYPES
 from worker.task import Task
@@ -25,7 +26,6 @@ FIRST_LOOK_S = 0.5
 LOOKS = 2
 MARGIN_S = 0.2
 MOST_CALLS = 3  # whose answers were all lost, until it is given up
-_LATE_LOOK_MOST_S = 3000.0
 _logger = log.get(__name__)
 
 
@@ -37,6 +37,9 @@ def submit(task: Task) -> Ending:
         return _complete(task, intent.marker, str(intent.vendor_voice_id), ())
     if intent is not None and intent.state is SubmissionState.INTENDED:
         return _reconcile(task, intent)
+    if intent is not None and intent.state is SubmissionState.SPENT:
+        remains.replace(task, intent)
+        intent = None
     files = sendable(task)
     with task.transaction() as session:
         if intent is None or (intent.vendor, intent.engine) != (task.claim.vendor, task.claim.engine):
@@ -88,11 +91,7 @@ def _call(task: Task, marker: str, files: list[SampleFile], *, in_doubt: bool) -
 
 def _refuse(task: Task, marker: str, *, in_doubt: bool) -> None:
     with task.transaction() as session:
-        submissions.refuse(session, marker, look_again_in_s=_late_look_s(task) if in_doubt else None)
-
-
-def _late_look_s(task: Task) -> float:
-    return min(2 * (task.engine.call_timeout_s + task.engine.listing_lag_s), _LATE_LOOK_MOST_S)
+        submissions.refuse(session, marker, look_again_in_s=remains.late_look_s(task.engine) if in_doubt else None)
 
 
 def _latest(task: Task) -> Intent:
@@ -105,7 +104,9 @@ def _latest(task: Task) -> Intent:
 def _accepted(task: Task, marker: str, voice_id: str, notes: tuple[str, ...], *, in_doubt: bool) -> Ending:
     """Make the voice's id safe before anything else is done to the voice."""
     with task.transaction() as session:
-        submissions.accept(session, marker, voice_id, look_again_in_s=_late_look_s(task) if in_doubt else None)
+        submissions.accept(
+            session, marker, voice_id, look_again_in_s=remains.late_look_s(task.engine) if in_doubt else None
+        )
     return _complete(task, marker, voice_id, notes)
 
 

@@ -50,7 +50,8 @@ def validate(task: Task) -> Ending:
         with task.transaction() as session:  # the report shows what was measured of a recording that is no use
             _save(session, inspections)
         raise _all_in_one(refusals)
-    warnings = [*_warnings(task.recordings, inspections), *_strangers(task.recordings, voices, inspections)]
+    said = [*_warnings(task.recordings, inspections), *_strangers(task.recordings, voices, inspections)]
+    warnings = [{**warning, "job_id": task.claim.job_id} for warning in said]
 
     def save(session: Session) -> None:
         _save(session, inspections)
