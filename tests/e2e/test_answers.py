@@ -74,6 +74,7 @@ def test_every_answer_is_what_the_document_shows(stack: Stack) -> None:
     assert stack.wait_for(failed, "failed")["errorCode"]
     for path in (CLONE, f"{CLONE}/events", "/voice-clones"):
         witness.ask("GET", path, {"voice_id": failed})
+    _change_their_mind(stack, witness, failed)
     _change_the_voice(stack, witness, ids)
     witness.ask("DELETE", CLONE, ids)
     assert until(lambda: witness.ask("GET", f"{CLONE}/erasure", ids)["isComplete"], within_s=60)
@@ -86,6 +87,19 @@ def test_every_answer_is_what_the_document_shows(stack: Stack) -> None:
     }
     # The sound itself is no JSON; tests/api/test_download.py holds it to its bytes.
     assert operations - witness.seen == {("get", f"/api/v2{SAMPLE}/audio"), ("get", f"/api/v2{SENT}/audio")}
+
+
+def _change_their_mind(stack: Stack, witness: Witness, failed: str) -> None:
+    retried = witness.ask("POST", f"{CLONE}/retry", {"voice_id": failed})
+    assert (retried["status"], retried["isCancelable"]) == ("processing", True)
+    assert stack.wait_for(failed, "failed")["isRetryable"]
+    slow = stack.create("Anna slow")
+    stack.wait_for(slow, "track")
+    canceled = witness.ask("POST", f"{CLONE}/cancel", {"voice_id": slow})
+    assert (canceled["errorCode"], canceled["job"]["kind"], canceled["isTerminal"]) == ("CANCELED", "cancel", True)
+    assert until(lambda: stack.get(slow)["job"]["outcome"] == "done", within_s=60)
+    for path in (CLONE, f"{CLONE}/events"):
+        witness.ask("GET", path, {"voice_id": slow})
 
 
 def _change_the_voice(stack: Stack, witness: Witness, ids: dict[str, str]) -> None:
