@@ -7,6 +7,7 @@
     │   ├── MalformedBody             MALFORMED_BODY                400
     │   ├── InvalidFileFormat         INVALID_FILE_FORMAT           400
     │   ├── EmptyFile                 EMPTY_FILE                    400
+    │   ├── WebhookUrlRefused         INVALID_WEBHOOK_URL           400
     │   ├── TooManyFiles              TOO_MANY_FILES                400
     │   ├── DuplicateFile             DUPLICATE_FILE                400
     │   ├── Unauthorized              UNAUTHORIZED                  401
@@ -118,6 +119,7 @@ from shared.errors.request import (
     UploadTimeout,
     VerificationNotRequired,
     VerificationRejected,
+    WebhookUrlRefused,
 )
 from shared.errors.root import ServiceError
 from shared.errors.service import (
@@ -219,5 +221,6 @@ __all__ = [
     "VerificationNotRequired",
     "VerificationOverdue",
     "VerificationRejected",
+    "WebhookUrlRefused",
     "WorkerLost",
 ]

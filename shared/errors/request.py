@@ -39,6 +39,12 @@ class EmptyFile(RequestError):
     code = "EMPTY_FILE"
 
 
+class WebhookUrlRefused(RequestError):
+    """The webhook's URL cannot be used: it must be https, on port 443 or 8443, to a host with public addresses only."""
+
+    code = "INVALID_WEBHOOK_URL"
+
+
 class TooManyFiles(RequestError):
     """More files than one request may carry."""
 

@@ -1,0 +1,1 @@
+"""Webhooks on their way: dialling a vetted address, and one attempt at a delivery."""
