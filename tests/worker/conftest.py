@@ -81,9 +81,13 @@ class Workshop:
 
     def work(self, job_id: str) -> None:
         """Do what is due of a job, as if its message had come now."""
+        self.make_due(job_id)
+        work(self.bench, job_id)
+
+    def make_due(self, job_id: str) -> None:
+        """End a job's rest."""
         with self.database.write() as session:
             session.execute(update(Job).where(Job.id == job_id).values(due_at=db_now()))
-        work(self.bench, job_id)
 
     def intend(self, job_id: str, *, age_s: float = 0.0) -> str:
         """Leave an intent as a worker leaves it that was killed around its call."""
