@@ -89,3 +89,23 @@ def test_a_storage_that_freezes_in_mid_upload_is_told_and_the_next_upload_is_kep
     storage = open_storage(stack.settings)
     storage.sweep_unfinished(0)
     assert storage.sweep_unfinished(0) == 0
+
+
+def test_a_download_from_a_frozen_storage_is_told_and_goes_on_when_it_is_back(
+    stack: Stack, s3_server: S3Server
+) -> None:
+    voice_id = stack.create()
+    stack.wait_for(voice_id, "ready", within_s=BACK_WITHIN_S)
+    [sample] = stack.client.get(f"/voice-clones/{voice_id}/samples").json()["data"]["samples"]
+    audio = f"/voice-clones/{voice_id}/samples/{sample['sampleId']}/audio"
+    assert stack.client.get(audio).content == CLEAN_SPEECH.read_bytes()
+    s3_server.process.send_signal(signal.SIGSTOP)
+    try:
+        for _ in range(2):
+            answer, took_s = timed(lambda: stack.client.get(audio))
+            assert (answer.status_code, answer.json()["code"]) == (503, "STORAGE_UNAVAILABLE")
+            assert "retry-after" in answer.headers
+            assert took_s < TOLD_WITHIN_S
+    finally:
+        s3_server.process.send_signal(signal.SIGCONT)
+    assert until(lambda: stack.client.get(audio).content == CLEAN_SPEECH.read_bytes(), BACK_WITHIN_S)
