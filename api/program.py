@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from io import TextIOWrapper
 from typing import Final
 
 import typer
@@ -40,6 +41,8 @@ app.add_typer(vendors.vendors, name="vendors")
 
 def run() -> None:
     """Run a command; an error that we name is a sentence on stderr and an exit code, not a trace."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a name that the terminal's encoding lacks is no reason for a trace
     try:
         app()
     except OSError as error:

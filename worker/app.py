@@ -24,6 +24,7 @@ _logger = log.get(__name__)
 
 def make_app(settings: Settings, queues: frozenset[Queue], slots: int) -> Celery:
     """Return the app of a worker process that serves `queues`, with so many slots for each."""
+    services = open_services(settings)  # first of all: what cannot work is told in a sentence
     # A consumer blocks in BRPOP for a second at a time; its sockets must outlast that.
     app = make_celery(broker_url(settings), socket_timeout_s=5.0)
     app.conf.update(
@@ -36,7 +37,7 @@ def make_app(settings: Settings, queues: frozenset[Queue], slots: int) -> Celery
         worker_enable_remote_control=False,
     )
     app.steps["consumer"].update((Lanes, Vigil))
-    bench = Bench.open(open_services(settings), queues, Doorbell(broker_url(settings)), slots=slots)
+    bench = Bench.open(services, queues, Doorbell(broker_url(settings)), slots=slots)
     bench.services.database.listener = BackgroundBell(broker_url(settings)).tell
 
     def advance(job_id: str) -> None:

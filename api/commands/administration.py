@@ -10,6 +10,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from api.sources import readable
 from shared.errors import SetupError
 from shared.settings import settings
 
@@ -48,7 +49,8 @@ def create_key(
     """Make an API key and print it; it is shown only this once."""
     from api.administration import make_key, unmake_key
 
-    made = make_key(settings(), name, account, scope)
+    owner = None if account is None else readable(account)
+    made = make_key(settings(), readable(name), owner, scope)
     try:
         typer.echo(json.dumps(made.to_json()) if as_json else made.key)  # and flushes
     except OSError as error:
@@ -100,5 +102,5 @@ def revoke_key(key_id: Annotated[str, typer.Argument(help="The key's id, key_…
     """Revoke a key; it stops working at once."""
     from api.administration import end_key
 
-    end_key(settings(), key_id)
+    end_key(settings(), readable(key_id))
     typer.echo(f"{key_id} is revoked")

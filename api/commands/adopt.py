@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from api.commands.outcome import outcome_table
+from api.sources import readable
 from shared.settings import settings
 
 
@@ -29,7 +30,7 @@ def adopt(
 
     wishes = {"vendor": vendor, "engine": engine, "voiceId": voice_id, "name": name}
     client = Client.from_settings(settings())
-    clone = client.adopt({field: value for field, value in wishes.items() if value is not None})
+    clone = client.adopt({field: readable(value) for field, value in wishes.items() if value is not None})
     if as_json:
         typer.echo(json.dumps(clone, ensure_ascii=False, indent=2))
     else:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console, Group
@@ -13,6 +13,8 @@ from api.client import Client
 from api.commands.outcome import COLOURS
 from api.commands.sound import shown
 from shared.settings import settings
+
+_WIDE: Final = 72  # columns in which an id and the rest have room on one line
 
 
 def list_clones(
@@ -32,24 +34,25 @@ def list_clones(
     if as_json:
         typer.echo(json.dumps(page, ensure_ascii=False, indent=2))
     else:
-        Console().print(clones_table(page["voiceClones"], page["total"], offset))
+        console = Console()
+        console.print(clones_table(page["voiceClones"], page["total"], offset, is_narrow=console.width < _WIDE))
 
 
-def clones_table(clones: Sequence[Mapping[str, Any]], total: int, offset: int) -> Group:
-    """Return a line for each clone, and below them what else there is."""
+def clones_table(clones: Sequence[Mapping[str, Any]], total: int, offset: int, *, is_narrow: bool = False) -> Group:
+    """Return a line for each clone, and below them what else there is.
+
+    An id is to be copied, so it is on one line, unless the terminal is too narrow for that.
+    """
     if not clones:
         return Group(Text(f"no clones after the newest {offset} of {total}" if total else "no clones", style="dim"))
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("id", "name", "is", "vendor", "made"):
+    table.add_column("id", header_style="dim", overflow="fold", no_wrap=not is_narrow)
+    for column in ("name", "is") if is_narrow else ("name", "is", "vendor", "made"):
         table.add_column(column, header_style="dim", overflow="fold")
     for clone in clones:
-        table.add_row(
-            clone["voiceId"],
-            Text(shown(clone["name"])),
-            Text(_state(clone), style=COLOURS[clone["status"]]),
-            f"{clone['vendor']}/{clone['engine']}",
-            clone["createdAt"][:10],
-        )
+        state = Text(_state(clone), style=COLOURS[clone["status"]])
+        rest = () if is_narrow else (f"{clone['vendor']}/{clone['engine']}", clone["createdAt"][:10])
+        table.add_row(clone["voiceId"], Text(shown(clone["name"])), state, *rest)
     last = offset + len(clones)
     if not offset and last >= total:
         return Group(table)

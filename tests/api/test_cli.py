@@ -16,7 +16,8 @@ PRESSED = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nraise ImportE
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(folder), "CLONEPIPE_DATA_DIR": str(folder / "data")}
-    command = [str(CLONEPIPE), *arguments]
+    # A shell that put these tests in the background has its children ignore Ctrl-C.
+    command = ["env", "--default-signal=INT", str(CLONEPIPE), *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
 
 

@@ -174,6 +174,10 @@ COMMANDS: list[tuple[tuple[str, ...], dict[str, object], int, str]] = [
     (("worker", "--threads", "0"), {}, 2, "'--threads': Input should be greater than or equal to 1"),
     (("worker", "--threads", "65"), {}, 2, "'--threads': Input should be less than or equal to 64"),
     (("worker", "--thread", "2"), {}, 2, "No such option: --thread"),
+    (("keys", "revoke", os.fsdecode(b"\xff")), {}, 1, "There is no working key"),
+    (("keys", "create", "--name", "x", "--account", os.fsdecode(b"\xff")), {}, 1, "There is no account"),
+    (("worker",), {"data_dir": "/dev/null"}, 2, "CLONEPIPE_DATA_DIR cannot be used: File exists"),
+    (("relay",), {"data_dir": "/dev/null"}, 2, "CLONEPIPE_DATA_DIR cannot be used: File exists"),
     (("api", "--fd", "99"), {}, 2, "--fd 99 is no socket that this process was given"),
     (("api", "--fd", "1"), {}, 2, "--fd 1 is no socket that this process was given"),
     (("accounts", "create", "--max-clones", "9" * 20), {}, 2, "'--max-clones'"),
@@ -239,20 +243,22 @@ def test_a_service_without_tls_is_told_from_one_that_is_not_there(stack: Stack) 
 
 
 def test_clones_are_listed_newest_first_in_any_width(stack: Stack) -> None:
-    made = [stack.create(f"Listed {number}") for number in range(3)]
+    made = [stack.create(f"Listed {number}") for number in range(4)]
     page = json.loads(clonepipe("list", "--limit", 2, "--offset", 1, "--json", **at(stack)).stdout)
-    assert [clone["voiceId"] for clone in page["voiceClones"]] == [made[1], made[0]]
+    assert [clone["voiceId"] for clone in page["voiceClones"]] == [made[2], made[1]]
     told = clonepipe("list", "--limit", 3, **at(stack)).stdout
     lines = told.splitlines()
-    assert [line.split()[0] for line in lines[1:4]] == made[::-1]
-    assert lines[-1] == f"1-3 of {page['total']}" + "; --offset 3 shows the next" * (page["total"] > 3)
+    assert [line.split()[0] for line in lines[1:4]] == made[:0:-1]
+    assert lines[-1] == f"1-3 of {page['total']}; --offset 3 shows the next"
     assert clonepipe("list", "--offset", 10**6, **at(stack)).stdout.startswith("no clones after the newest")
     assert clonepipe("list", "--limit", 101, **at(stack)).returncode == 2
 
 
 def test_a_clone_is_named_as_soon_as_it_is_accepted_and_an_interrupt_says_how_to_look_again(stack: Stack) -> None:
     environment = {**os.environ, "CLONEPIPE_API_URL": stack.url, "CLONEPIPE_DATA_DIR": str(stack.folder)}
-    command = [str(CLONEPIPE), "clone", str(CLEAN_SPEECH), "--name", "slow", "--wait"]
+    # A shell that put these tests in the background has its children ignore Ctrl-C.
+    pressed = ["env", "--default-signal=INT"]
+    command = [*pressed, str(CLONEPIPE), "clone", str(CLEAN_SPEECH), "--name", "slow", "--wait"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as watch:
         assert watch.stderr is not None
         accepted = watch.stderr.readline()
@@ -263,3 +269,11 @@ def test_a_clone_is_named_as_soon_as_it_is_accepted_and_an_interrupt_says_how_to
     assert watch.returncode == 130
     assert f"'clonepipe status {accepted.split()[2]}' shows how far it is" in told
     assert "Traceback" not in told
+
+
+def test_a_name_that_the_terminal_cannot_show_is_no_trace(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.create("Zoë 语音")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = clonepipe("list", **at(stack))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Zo? ??" in done.stdout
