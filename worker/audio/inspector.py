@@ -3,6 +3,7 @@
 What `validate` calls. It changes nothing, and writes nothing but the copy that it may leave for `prepare`.
 """
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -12,8 +13,9 @@ import numpy.typing as npt
 from worker.audio.files.decoder import Decoder
 from worker.audio.files.stream import DecodedStream
 from worker.audio.files.wire import DecodeLimits, StreamInfo
-from worker.audio.measure.downmix import mix_of, row_of, told
+from worker.audio.measure.downmix import mix_of, row_of
 from worker.audio.measure.inspection import Examination, Inspection
+from worker.audio.measure.levels import listening_gain
 from worker.audio.measure.measures import measure
 from worker.audio.measure.sides import Sides
 from worker.audio.measure.snr import local_snr_db
@@ -68,7 +70,7 @@ def listen(
     """
     advance = Advance(progress)
     advance.report(0.0)
-    found: Examination | int | None = None
+    found: Examination | _Hearing | None = None
     with decoder.decode(path, filename=filename, limits=limits) as stream:
         if (stream.info.header_duration_s or 0.0) > limits.max_duration_s:
             # Counting is ten times as fast as measuring. The claim alone is no reason to refuse: a streamed WAV
@@ -76,17 +78,27 @@ def listen(
             for _ in stream:
                 advance.report(0.0)
         else:
-            found = _measure(stream, advance, shelf, row=None)
-    while not isinstance(found, Examination):  # at most twice: with the row given there is no other
+            found = _measure(stream, advance, shelf, None)
+    while not isinstance(found, Examination):  # at most twice: where it is given there is no better one
         with decoder.decode(path, filename=filename, limits=limits) as stream:
-            found = _measure(stream, advance, shelf, row=found)
+            found = _measure(stream, advance, shelf, found)
     advance.report(1.0)
     return found
 
 
-def _measure(stream: DecodedStream, advance: Advance, shelf: Shelf | None, *, row: int | None) -> Examination | int:
-    """Return the examination; or the row to listen to, where another one had been listened to on the way."""
-    survey = _Survey(stream.info, row, Copy(shelf, stream.info.rate_hz) if shelf else None)
+@dataclass(frozen=True, slots=True)
+class _Hearing:
+    """How a recording is listened to: which of the candidates for mono, and raised by what factor."""
+
+    row: int
+    gain: float
+
+
+def _measure(
+    stream: DecodedStream, advance: Advance, shelf: Shelf | None, hearing: _Hearing | None
+) -> Examination | _Hearing:
+    """Return the examination; or how to listen, where it had been listened to otherwise on the way."""
+    survey = _Survey(stream.info, hearing, Copy(shelf, stream.info.rate_hz) if shelf else None)
     try:
         for block in stream:
             survey.add(block)
@@ -99,14 +111,16 @@ def _measure(stream: DecodedStream, advance: Advance, shelf: Shelf | None, *, ro
 class _Survey:
     """All meters over one mono signal: of the candidates for it the one that is best so far, or the given one.
 
-    Which one it is shows only at the end. Nearly always the first second is right; where it was not, `conclude` says
-    so, and the recording is gone through again.
+    Which one it is shows only at the end, and so does how loud the recording is. Nearly always the first second is
+    right and no gain is needed; where that was not so, `conclude` says it, and the recording is gone through again.
     """
 
-    def __init__(self, info: StreamInfo, row: int | None, copy: Copy | None) -> None:
+    def __init__(self, info: StreamInfo, hearing: _Hearing | None, copy: Copy | None) -> None:
         self._info = info
+        self._given = hearing
+        self._gain = np.float32(hearing.gain if hearing else 1.0)
         self._copy = copy
-        self._sides = Sides(info.channels, info.rate_hz, row)
+        self._sides = Sides(info.channels, info.rate_hz, hearing.row if hearing else None)
         self._surveyor = Surveyor()
         self._voices = VoiceMeter()
         self._sound = SoundMeter(info.rate_hz)
@@ -124,14 +138,15 @@ class _Survey:
             if self._copy is not None:
                 self._copy.append(chosen)
 
-    def conclude(self, stream: DecodedStream) -> Examination | int:
+    def conclude(self, stream: DecodedStream) -> Examination | _Hearing:
         self._listen(self._sides.conclude(), is_last=True)
         row = self._sides.row
-        if not self._sides.is_settled:
-            return row
+        needed = _Hearing(row, listening_gain(self._sides.mix.powers(row)))
+        if self._given is None and (needed.gain != 1.0 or not self._sides.is_settled):
+            return needed
         if self._copy is not None:
             self._copy.complete()
-        tracks, sound = self._surveyor.conclude(), self._sound.result()
+        tracks, sound = replace(self._surveyor.conclude(), gain=float(self._gain)), self._sound.result()
         voices = self._voices.conclude(local_snr_db(tracks))
         measures = measure(
             tracks,
@@ -141,7 +156,7 @@ class _Survey:
         )
         warnings = stream.warnings
         if row:
-            warnings += (told(self._sides.powers, row),)
+            warnings += (self._sides.mix.told(row),)
         info = self._info
         inspection = Inspection(
             format=info.format,
@@ -183,6 +198,6 @@ class _Survey:
             self._copy.close()
 
     def _listen(self, analysis: npt.NDArray[np.float32], *, is_last: bool = False) -> None:
-        windows, likely = self._surveyor.add(analysis, is_last=is_last)
+        windows, likely = self._surveyor.add(self._gain * analysis, is_last=is_last)
         if len(windows):
             self._voices.add(windows.reshape(-1), likely)

@@ -35,7 +35,8 @@ def refusal_of(found: Examination, filename: str) -> AudioError | None:
     AudioUnreadable.
     """
     if found.inspection.measures.loudness_lufs is None and found.inspection.duration_s >= _limit("duration"):
-        return _silent(filename)
+        is_spoken = found.inspection.measures.speech_s >= _limit("speech")
+        return _too_quiet(filename, None) if is_spoken else _silent(filename)
     refusing = (each for each in found.inspection.findings if each.verdict is Verdict.REFUSE)
     return next((_refusal(finding, found, filename) for finding in refusing), None)
 
@@ -124,11 +125,12 @@ def _silent(filename: str) -> NoSpeech:
     )
 
 
-def _too_quiet(filename: str, loudness_lufs: float) -> AudioTooQuiet:
+def _too_quiet(filename: str, loudness_lufs: float | None) -> AudioTooQuiet:
+    found = "less than -70" if loudness_lufs is None else f"{loudness_lufs:.1f}"  # BS.1770 measures nothing under that
     return AudioTooQuiet(
-        f"{filename} is far too quiet: it has a loudness of {loudness_lufs:.1f} LUFS; at least "
-        f"{_limit('loudness'):g} LUFS is needed, and {USUAL_LUFS} is usual. Raise the recording level, move closer to "
-        "the microphone, and check that the right one was recorded.",
+        f"{filename} is far too quiet: it has a loudness of {found} LUFS; at least {_limit('loudness'):g} LUFS is "
+        f"needed, and {USUAL_LUFS} is usual. Raise the recording level, move closer to the microphone, and check that "
+        "the right one was recorded.",
         filename=filename,
         found_lufs=loudness_lufs,
         limit_lufs=_limit("loudness"),

@@ -52,6 +52,7 @@ class Tracks:
         bands_db: Mean power spectral value of 32 mel-spaced bands in dB, one row each 16 ms, its frame 32 ms long and
             beginning with the row; shape (hops, BANDS), hops being twice the windows.
         by: What judged the speech.
+        gain: The factor by which a quiet recording was raised to be listened to; all levels are of what was heard.
     """
 
     levels_db: Track
@@ -59,6 +60,7 @@ class Tracks:
     listened: Flags
     bands_db: Bands
     by: SpeechBy
+    gain: float = 1.0
 
     @property
     def windows(self) -> int:
@@ -84,6 +86,7 @@ class Tracks:
             self.listened[first:past],
             self.bands_db[first * HOPS_PER_WINDOW : past * HOPS_PER_WINDOW],
             self.by,
+            self.gain,
         )
 
 
@@ -100,4 +103,5 @@ def join(parts: Iterable[Tracks]) -> Tracks:
         np.concatenate([each.listened for each in several]),
         np.concatenate([each.bands_db for each in several]),
         several[0].by,
+        several[0].gain,
     )

@@ -74,6 +74,12 @@ REFUSED: list[tuple[dict[str, float | None], type[AudioError], str, dict[str, fl
     ),
     (
         {"loudness_lufs": None},
+        AudioTooQuiet,
+        "voice.wav is far too quiet: it has a loudness of less than -70 LUFS; at least -60 LUFS is needed",
+        {"found_lufs": None, "limit_lufs": -60.0},
+    ),
+    (
+        {"loudness_lufs": None, "speech_s": 0.0},
         NoSpeech,
         "voice.wav is silent: it has no measurable loudness; at least -60 LUFS is needed. Check",
         {"found_lufs": None, "limit_lufs": -60.0},

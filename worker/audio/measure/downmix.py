@@ -1,7 +1,8 @@
 """One channel out of several: the mean, or one side where the mean would lose the voice.
 
 Sides that cancel out and sides that are dead both show in one figure: how much weaker the mean is than the strongest
-side. It is taken over the whole file, for a choice that changes half-way would be heard.
+side, over the whole file, and, for sides that cancel out for a while only, over every tenth of a second. The choice is
+one for the whole file, for one that changes half-way would be heard.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,11 @@ MAX_LOSS_DB: Final = 5.0  # two strangers side by side lose 3 dB, a dead side 6 
 # Removing less than this (-34 dB) changes a clean recording for nothing: it is not heard and takes no headroom, while
 # voiceprints of the same speech with and without 0.012 of it have a cosine of .87 (2026-11).
 AUDIBLE_OFFSET: Final = 0.02
+
+# More than a dead side costs, so that somebody who walks from one side to the other is left in the mean.
+CANCELLED_DB: Final = 8.0
+MAX_CANCELLED: Final = 0.05  # of all sound: more of it is part of the voice
+HOP_S: Final = 0.1
 
 DEAD_DB: Final = 20.0  # a channel this much weaker than the strongest adds nothing that would be missed
 
@@ -54,23 +60,54 @@ def row_of(block: npt.NDArray[np.float32], row: int) -> npt.NDArray[np.float32]:
     return block.mean(axis=0, keepdims=True) if row == 0 else block[row - 1 : row]
 
 
-def choose(powers: npt.NDArray[np.floating]) -> int:
-    """Return the row of `candidates` to use, given the mean square of each row over the whole file."""
-    if powers.size == 1:
-        return 0
-    strongest = int(np.argmax(powers[1:])) + 1
-    is_lost = powers[0] < powers[strongest] * 10 ** (-MAX_LOSS_DB / 10)
-    return strongest if is_lost else 0
+class MixMeter:
+    """What every candidate is worth, tenth of a second by tenth of a second. Kept is one float32 a row for each."""
 
+    def __init__(self, channels: int, rate_hz: int) -> None:
+        rows = channels + 1 if channels > 1 else 1
+        self._hop_frames = round(HOP_S * rate_hz)
+        self._rest = np.zeros((rows, 0), np.float32)
+        self._hops: list[npt.NDArray[np.float32]] = [np.zeros((rows, 0), np.float32)]
+        self._sums = np.zeros(rows)
+        self._sound = self._cancelled = 0.0
 
-def told(powers: npt.NDArray[np.floating], row: int) -> str:
-    """Return why one channel is used and which, in words, given the mean square of each row of `candidates`."""
-    channels = powers[1:]
-    name = ("the left channel", "the right channel")[row - 1] if channels.size == 2 else f"channel {row}"
-    others = np.delete(channels, row - 1)
-    if (others <= channels[row - 1] * 10 ** (-DEAD_DB / 10)).all():
-        return f"one-sided: only {name} carries sound, and it alone is used"
-    return f"one-sided: the channels cancel each other out where they are mixed; {name} alone is used"
+    def add(self, signals: npt.NDArray[np.float32]) -> None:
+        """Take the next of all `candidates`, shape (signals, frames)."""
+        self._sums += np.einsum("rf,rf->r", signals, signals)
+        samples = np.concatenate((self._rest, signals), axis=1)
+        count = samples.shape[1] // self._hop_frames
+        self._rest = samples[:, count * self._hop_frames :].copy()
+        if not count:
+            return
+        hops = samples[:, : count * self._hop_frames].reshape(-1, count, self._hop_frames)
+        powers = np.einsum("rhf,rhf->rh", hops, hops) / np.float32(self._hop_frames)
+        self._hops.append(powers)
+        if len(powers) > 1:
+            strongest = powers[1:].max(axis=0)
+            self._sound += float(strongest.sum())
+            self._cancelled += float(strongest[powers[0] < strongest * 10 ** (-CANCELLED_DB / 10)].sum())
+
+    @property
+    def row(self) -> int:
+        """The candidate to use, by all that was heard so far."""
+        if self._sums.size == 1:
+            return 0
+        strongest = int(np.argmax(self._sums[1:])) + 1
+        is_lost = self._sums[0] < self._sums[strongest] * 10 ** (-MAX_LOSS_DB / 10)
+        return strongest if is_lost or self._cancelled > MAX_CANCELLED * self._sound else 0
+
+    def powers(self, row: int) -> npt.NDArray[np.float32]:
+        """Return the mean square of one candidate in every tenth of a second, shape (hops,)."""
+        return np.concatenate([each[row] for each in self._hops])
+
+    def told(self, row: int) -> str:
+        """Return why one channel is used and which, in words."""
+        channels = self._sums[1:]
+        name = ("the left channel", "the right channel")[row - 1] if channels.size == 2 else f"channel {row}"
+        others = np.delete(channels, row - 1)
+        if (others <= channels[row - 1] * 10 ** (-DEAD_DB / 10)).all():
+            return f"one-sided: only {name} carries sound, and it alone is used"
+        return f"one-sided: the channels cancel each other out where they are mixed; {name} alone is used"
 
 
 def mix_of(row: int, offset: float) -> Mix:

@@ -103,6 +103,7 @@ class Examination:
                 listened=tracks.listened,
                 bands_db=tracks.bands_db,
                 by=np.array(tracks.by),
+                gain=np.array(tracks.gain),
                 flat_tops=self.flat_tops_per_s,
                 foreign=foreign,
                 voice=np.zeros(0, np.float32) if self.voice is None else self.voice,
@@ -124,6 +125,7 @@ class Examination:
                 stored["listened"],
                 stored["bands_db"],
                 "silero" if by == "silero" else "energy",
+                float(stored["gain"]),
             )
             foreign = tuple(Span(float(start_s), float(end_s)) for start_s, end_s in stored["foreign"])
             voice, steps = (stored[name] if stored[name].size else None for name in ("voice", "steps"))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worker.audio.measure import rota
-from worker.audio.measure.downmix import candidates, choose, row_of
+from worker.audio.measure.downmix import MixMeter, candidates, row_of
 from worker.audio.measure.surveyor import Analysis
 from worker.audio.tracks import ANALYSIS_RATE_HZ
 
@@ -20,7 +20,7 @@ class Sides:
     """Follows a recording piece by piece. With `row` given that one is analysed, whatever the others are."""
 
     def __init__(self, channels: int, rate_hz: int, row: int | None = None) -> None:
-        self.powers = np.zeros(channels + 1 if channels > 1 else 1)
+        self.mix = MixMeter(channels, ANALYSIS_RATE_HZ)
         self._channels, self._rate_hz, self._given = channels, rate_hz, row
         self._heard: set[int] = set()
         self._frames = 0
@@ -34,7 +34,7 @@ class Sides:
     @property
     def row(self) -> int:
         """The row of `candidates` that is best so far."""
-        return choose(self.powers) if self._given is None else self._given
+        return self.mix.row if self._given is None else self._given
 
     @property
     def is_settled(self) -> bool:
@@ -74,9 +74,8 @@ class Sides:
             self._all = Analysis(self._channels, self._rate_hz)
         signals = candidates(self._all.take(piece, is_last=is_last))
         if signals.shape[1]:
-            powers = np.einsum("rf,rf->r", signals, signals)
-            self.powers += powers
-            if powers.any():
+            self.mix.add(signals)
+            if signals.any():
                 self._heard.add(self.row)
         return np.ascontiguousarray(signals[self.row])
 

@@ -76,7 +76,7 @@ def treat(
     if denoising.method == "none":
         return untouched
     source = denoiser(denoising.method, denoising.cap_db, capture.scratch)
-    listening = _Listening(scratch.rate_hz)
+    listening = _Listening(scratch.rate_hz, before.gain)
     total = sum(end - start for start, end in places)
     moved: list[tuple[int, int]] = []
     margin = margin_frames(scratch.rate_hz)
@@ -97,13 +97,15 @@ def treat(
 
 
 class _Listening:
-    """The tracks of a stream at any rate."""
+    """The tracks of a stream at any rate, raised by the same factor as the recording was."""
 
-    def __init__(self, rate_hz: int) -> None:
+    def __init__(self, rate_hz: int, gain: float) -> None:
         self._analysis, self._surveyor = Analysis(1, rate_hz), Surveyor()
+        self._gain = np.float32(gain)
 
     def add(self, block: Windows, *, is_last: bool = False) -> None:
-        self._surveyor.add(self._analysis.take(block, is_last=is_last)[0], is_last=is_last)
+        samples = self._gain * self._analysis.take(block, is_last=is_last)[0]
+        self._surveyor.add(samples, is_last=is_last)
 
     def conclude(self) -> Tracks:
         self.add(np.zeros((1, 0), np.float32), is_last=True)

@@ -2,11 +2,21 @@ import numpy as np
 import pytest
 
 from tests.worker.audio.signals import speech_like, white_noise
-from worker.audio.measure.downmix import Mix, candidates, choose, mix_of, told
+from worker.audio.measure.downmix import Mix, MixMeter, candidates, mix_of
 
-VOICE = speech_like(1.0, 16_000)
-OTHER = white_noise(1.0, 16_000, rms=0.06, seed=9)
+RATE_HZ = 16_000
+VOICE = speech_like(1.0, RATE_HZ)
+OTHER = white_noise(1.0, RATE_HZ, rms=0.06, seed=9)
 NOTHING = np.zeros_like(VOICE)
+
+
+def _met(*seconds: list[np.ndarray], block_frames: int = 700) -> MixMeter:
+    """A meter that has heard some seconds of channels, in blocks that are no multiple of anything."""
+    rows = candidates(np.concatenate([np.concatenate(channels) for channels in seconds], axis=1))
+    meter = MixMeter(len(seconds[0]), RATE_HZ)
+    for start in range(0, rows.shape[1], block_frames):
+        meter.add(rows[:, start : start + block_frames])
+    return meter
 
 
 @pytest.mark.parametrize(
@@ -25,8 +35,28 @@ NOTHING = np.zeros_like(VOICE)
     ],
 )
 def test_the_mean_is_taken_unless_it_loses_the_voice(channels: list[np.ndarray], row: int) -> None:
-    rows = candidates(np.concatenate(channels))
-    assert choose(np.square(rows).mean(axis=1)) == row
+    assert _met(channels).row == row
+
+
+@pytest.mark.parametrize("share", [1, 2, 3])
+def test_sides_that_cancel_for_a_while_are_not_mixed(share: int) -> None:
+    alike, opposed = [VOICE, 0.9 * VOICE], [VOICE, -0.9 * VOICE]
+    meter = _met(*[opposed] * share, *[alike] * (10 - share))
+    assert meter.row == 1
+    assert "cancel each other out where they are mixed; the left channel alone" in meter.told(1)
+
+
+def test_a_moment_that_cancels_and_a_walk_to_the_other_side_are_left_in_the_mean() -> None:
+    alike = [VOICE, VOICE]
+    assert _met([VOICE, -VOICE], *[alike] * 30).row == 0
+    assert _met([VOICE, NOTHING], alike, [NOTHING, VOICE]).row == 0
+
+
+def test_a_candidates_power_is_told_for_every_tenth_of_a_second() -> None:
+    powers = _met([VOICE, NOTHING], [NOTHING, NOTHING]).powers(1)
+    assert powers.shape == (20,)
+    assert powers[:10].mean() == pytest.approx(np.square(VOICE).mean(), rel=1e-3)
+    assert not powers[10:].any()
 
 
 @pytest.mark.parametrize(
@@ -41,8 +71,8 @@ def test_the_mean_is_taken_unless_it_loses_the_voice(channels: list[np.ndarray],
     ],
 )
 def test_why_one_channel_is_used_is_told_with_its_name(channels: list[np.ndarray], words: str) -> None:
-    powers = np.square(candidates(np.concatenate(channels))).mean(axis=1)
-    assert words in told(powers, choose(powers))
+    meter = _met(channels)
+    assert words in meter.told(meter.row)
 
 
 def test_a_mix_makes_mono_without_offset() -> None:
