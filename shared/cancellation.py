@@ -10,11 +10,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from shared import aside, events, jobs, submissions
-from shared.clones import not_found, owned
 from shared.db.models import Clone, Job
 from shared.db.moment import db_now
 from shared.errors import Canceled, NotCancelable
 from shared.jobs import Ended
+from shared.ownership import not_found, owned
 from shared.states import CANCELABLE, EventType, JobKind, Outcome, Stage, Status, SubmissionState
 
 _CREATE_CANCELED: Final = "The clone was cancelled before it was done. Create it again to have it, or delete it."

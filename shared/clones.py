@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from shared import erasures, events, jobs
 from shared.db.models import Account, Clone, Sample
 from shared.db.moment import db_now
-from shared.errors import CloneLimitExceeded, CloneNotFound
+from shared.errors import CloneLimitExceeded
+from shared.ownership import not_found, owned
 from shared.states import Denoise, EventType, JobKind, Stage, Status, Trim
 
 _ERASURE_S: Final = 5.0  # after which a refused client may ask again; most erasures take less
@@ -192,13 +193,3 @@ def delete(session: Session, account_id: str, clone_id: str) -> str:
     )
     erasures.request(session, clone_id, account_id, job_id)
     return job_id
-
-
-def owned(account_id: str, clone_id: str) -> tuple[Any, ...]:
-    """Return the conditions under which a clone is there for an account: its own and not deleted."""
-    return Clone.id == clone_id, Clone.account_id == account_id, Clone.deleted_at.is_(None)
-
-
-def not_found(clone_id: str) -> CloneNotFound:
-    """Say that there is no such clone; the same words whether it never was, was deleted or is another account's."""
-    return CloneNotFound(f"There is no voice clone '{clone_id[:40]}' on this account.")

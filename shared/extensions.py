@@ -5,10 +5,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from shared import aside, events, held, jobs
-from shared.clones import NewSample, not_found, owned
+from shared.clones import NewSample
 from shared.db.models import Clone, HeldSample, Sample
 from shared.db.moment import db_now
 from shared.errors import CloneBusy, ExtensionUnsupported, NotFound, SampleLimitExceeded
+from shared.ownership import not_found, owned
 from shared.states import EventType, JobKind, Stage, Status
 from shared.vendors import Vendors
 from shared.vendors.engines import Engine

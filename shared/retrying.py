@@ -11,11 +11,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from shared import events, jobs, submissions
-from shared.clones import not_found, owned
 from shared.db.models import Clone, Job, Sample
 from shared.db.moment import db_now
 from shared.errors import Canceled, CloneBusy, NotRetryable, TrainingFailed, VendorProtocol, VendorVoiceNotFound
 from shared.jobs import BELL_HEAD_START_S
+from shared.ownership import not_found, owned
 from shared.states import CANCELABLE, QUEUE_OF, EventType, JobKind, Outcome, Stage, Status
 from shared.vendors import Vendors
 

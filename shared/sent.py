@@ -8,9 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import aside
-from shared.clones import not_found, owned
 from shared.db.models import Clone, Job, PreparedFile
 from shared.errors import NotFound
+from shared.ownership import not_found, owned
 from shared.states import Status
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from shared.clones import not_found, owned
 from shared.db.models import Clone, Job
 from shared.db.moment import db_now
 from shared.errors import VerificationNotRequired
+from shared.ownership import not_found, owned
 from shared.states import WaitingFor
 
 

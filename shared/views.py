@@ -9,10 +9,10 @@ from sqlalchemy import Select, case, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from shared import aside
-from shared.clones import not_found, owned
 from shared.db.models import Clone, HeldSample, Job, Sample
 from shared.db.moment import db_now
 from shared.errors import NotFound
+from shared.ownership import not_found, owned
 from shared.states import CANCELABLE, JobKind, Outcome, Stage, Status, WaitingFor
 
 

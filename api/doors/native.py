@@ -29,6 +29,7 @@ from api.intake.document import receive_document
 from shared import clones, events, sent, views
 from shared.idempotency import forget_answers
 from shared.keys import Caller, Scope
+from shared.ownership import not_found
 from shared.polls import poll
 from shared.services import Services
 from shared.states import QUEUE_OF, Stage
@@ -85,13 +86,13 @@ def list_clones(
 def get_clone(request: Request, voice_id: VoiceId) -> JSONResponse:
     """Return one clone with its status and progress."""
     if "\0" in voice_id:  # PostgreSQL does not even look for it
-        raise clones.not_found(voice_id)
+        raise not_found(voice_id)
     services, key = _services(request), required_key(request)
     with services.database.glance() as connection:
         caller, view = poll(connection, key, voice_id)
     admit(request, key, caller, Scope.READ)
     if view is None:
-        raise clones.not_found(voice_id)
+        raise not_found(voice_id)
     return success(clone_shape(view, services.vendors))
 
 
