@@ -119,7 +119,7 @@ def _vendors(services: Services) -> str:
             shut = gates.shut(session)
     except DatabaseUnavailable as error:
         return error.message
-    return "; ".join(f"{gate.vendor} until {timestamp(gate.until)}: {gate.reason}" for gate in shut) or "ok"
+    return "; ".join(f"{gate.name} until {timestamp(gate.until)}: {gate.reason}" for gate in shut) or "ok"
 
 
 def _broker(doorbell: BackgroundBell) -> str:

@@ -70,6 +70,12 @@ class OrderForm(_Form):
                     "(POST /api/v2/voice-clones/adopt), or choose another engine.",
                     field="engine",
                 )
+            if engine.abilities.needs_language and not self._values.get("language"):
+                raise MissingField(
+                    f"{vendor.name}/{engine.name} needs the field 'language': which one is spoken in the recordings, "
+                    "for instance 'en'.",
+                    field="language",
+                )
         self._chosen = tuple((vendor.name, engine.name) for vendor, engine in chosen)
         if len(set(self._chosen)) < len(self._chosen):
             raise InvalidField("'vendor' names an engine twice; name each once, best first.", field="vendor")

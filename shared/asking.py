@@ -10,7 +10,7 @@ from typing import TypeVar
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from shared import gates, log
+from shared import gates, log, plans
 from shared.db.engine import Database
 from shared.db.models import VendorCall
 from shared.db.moment import db_now
@@ -35,21 +35,22 @@ _logger = log.get(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a call is about, for the journal."""
+    """What a call is about: for the journal, and of which engine, if one, for the gate."""
 
     clone_id: str
     job_id: str | None = None
+    engine: str | None = None
 
 
 def ask(
     database: Database, vendor: Vendor, subject: Subject, call: Callable[[Vendor], T], *, creates: bool = False
 ) -> T:
-    """Call a vendor and return what it gives. `creates`: a new voice comes of it, so a full plan is in the way.
+    """Call a vendor and return what it gives. `creates`: a voice of the subject's engine comes of it, if there is room.
 
     Raises: VendorPaused, VendorRateLimited: it must not be called now. And what the adapter raises.
     """
     with database.read() as session:
-        goes_first = gates.check(session, vendor.name, creates=creates)
+        goes_first = gates.check(session, vendor.name, creates=subject.engine if creates else None)
     if goes_first or vendor.calls_per_minute is not None:
         with database.write() as session:
             if goes_first:
@@ -83,21 +84,26 @@ def _settle(
         with database.write() as session:
             for exchange in exchanges:
                 _keep(session, subject, exchange)
-            _tell_gate(session, vendor, failure, answered=bool(exchanges), created=created)
+            _tell_gate(session, vendor, subject.engine, failure, answered=bool(exchanges), created=created)
     except DatabaseUnavailable:
         _logger.warning("vendor_call_not_kept", vendor=vendor, clone=subject.clone_id)
 
 
-def _tell_gate(session: Session, vendor: str, failure: VendorError | None, *, answered: bool, created: bool) -> None:
+def _tell_gate(
+    session: Session, vendor: str, engine: str | None, failure: VendorError | None, *, answered: bool, created: bool
+) -> None:
     match failure:
         case VendorRateLimited():
             gates.slow_down(session, vendor, failure.retry_after_s)
-        case VendorAuth() | VendorQuota():
+        case VendorAuth():
             gates.pause(session, vendor, failure)
+        case VendorQuota():
+            if engine is not None:
+                plans.note_full(session, vendor, engine, failure)
         case VendorUnavailable() | UnknownOutcome():
             gates.note_failure(session, vendor)
         case _ if answered:
-            gates.note_answer(session, vendor, created=created)
+            gates.note_answer(session, vendor, created=engine if created else None)
 
 
 def _keep(session: Session, subject: Subject, exchange: Exchange) -> None:

@@ -18,7 +18,19 @@ from shared.db.models import Clone, Job
 from shared.db.moment import db_now
 from shared.errors import ClaimLost, ServiceError, WorkerLost
 from shared.jobs import BELL_HEAD_START_S, runnable
-from shared.states import QUEUE_OF, SPAN_OF, EventType, JobKind, Outcome, Queue, Stage, Status, WaitingFor
+from shared.states import (
+    QUEUE_OF,
+    RELENTLESS,
+    SPAN_OF,
+    EventType,
+    JobKind,
+    Outcome,
+    Queue,
+    Stage,
+    Status,
+    WaitingFor,
+    tried_again,
+)
 
 Change = Callable[[Session], None]
 
@@ -145,10 +157,14 @@ def rest(
 ) -> None:
     """Let go cleanly until `delay_s` from now; the attempt is given back. Raises: ClaimLost.
 
-    That a person must act is told once, with the `reason`. Vendors that cannot be asked in between change nothing of
-    it; when the person has acted, the stage's clock begins anew.
+    That a person must act is told once, with the `reason`, and so is that a vendor is not called, with the `error`.
+    Vendors that cannot be asked while a person is waited for change nothing of it; when the person has acted, the
+    stage's clock begins anew.
     """
-    values: dict[str, Any] = {} if error is None else {"error_code": error.code, "error_message": error.message}
+    values: dict[str, Any] = {
+        "error_code": None if error is None else error.code,
+        "error_message": None if error is None else error.message,
+    }
     if claim.waited_for is WaitingFor.VERIFICATION and waiting_for is not WaitingFor.VERIFICATION:
         if error is not None:
             waiting_for = WaitingFor.VERIFICATION
@@ -157,12 +173,25 @@ def rest(
     elif waiting_for is WaitingFor.VERIFICATION and claim.waited_for is not WaitingFor.VERIFICATION:
         data = {"status": _status(claim).value, "stage": claim.stage.value, "reason": reason}
         _tell(session, claim, EventType.ACTION_REQUIRED, data)
+    if waiting_for is WaitingFor.VENDOR and error is not None and claim.kind not in RELENTLESS:
+        _tell_waits(session, claim, error)
     if percent is not None:
         values["progress"] = case((Job.progress < percent, percent), else_=Job.progress)
     _fenced(
         session, claim, waiting_for=waiting_for, due_at=db_now(delay_s), announce_at=db_now(delay_s),
         attempt=claim.attempt - 1, waits=claim.waits + 1, lease_until=None, **values,
     )  # fmt: skip
+
+
+def _tell_waits(session: Session, claim: Claim, error: ServiceError) -> None:
+    """Say once, and not at every look, what a job waits for at a vendor that is not called."""
+    if claim.last_error is not None and claim.last_error[0] == error.code:
+        return
+    data = {
+        "status": _status(claim).value, "stage": claim.stage.value, "waitingFor": WaitingFor.VENDOR.value,
+        "code": error.code, "reason": tried_again(error.message),
+    }  # fmt: skip
+    _tell(session, claim, EventType.PROGRESS, data)
 
 
 def hand_back(session: Session, claim: Claim) -> None:
@@ -211,7 +240,7 @@ def fail(session: Session, claim: Claim, error: ServiceError) -> None:
         session, claim, outcome=Outcome.FAILED, finished_at=db_now(), lease_until=None, waiting_for=None,
         error_code=error.code, error_message=error.message,
     )  # fmt: skip
-    if claim.kind is JobKind.CREATE:
+    if claim.kind in (JobKind.CREATE, JobKind.ADOPT):
         session.execute(
             update(Clone)
             .where(Clone.id == claim.clone_id)

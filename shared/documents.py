@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.states import Status
 from shared.views import CloneView
 
 
@@ -41,7 +40,7 @@ def clone_document(view: CloneView, notice: str | None) -> dict[str, Any]:
         "seq": view.seq,
         "vendor": view.vendor,
         "engine": view.engine,
-        "vendorVoiceId": view.vendor_voice_id if view.status is Status.READY else None,
+        "vendorVoiceId": view.vendor_voice_id,
         "fallbackVendors": list(view.fallbacks),
         "adopted": view.adopted,
         "notes": list(view.notes),

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from shared.db.models import Erasure, Job
 from shared.db.moment import db_now
 from shared.errors import NotFound
+from shared.states import tried_again
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +71,5 @@ def get(session: Session, account_id: str, clone_id: str) -> ErasureView:
         completed_at=erasure.completed_at,
         voices=tuple(ErasedVoice(**voice) for voice in erasure.voices or ()),
         objects_deleted=erasure.objects_deleted,
-        last_error=None if erasure.completed_at is not None or code is None else (code, message or ""),
+        last_error=None if erasure.completed_at is not None or code is None else (code, tried_again(message)),
     )

@@ -19,7 +19,7 @@ class JobKind(StrEnum):
     EXTEND = "extend"
     ERASE = "erase"
     CANCEL = "cancel"  # removes at the vendor what a job had made there that was cancelled
-    ADOPT = "adopt"  # done as soon as it is written: a voice that exists at its vendor became a clone
+    ADOPT = "adopt"  # done as soon as it is written, unless the voice waits for its person
 
 
 class Stage(StrEnum):
@@ -134,3 +134,8 @@ def percent(stage: Stage, fraction: float) -> int:
     """Return the whole job's percent, 0-99, when `fraction` (0-1) of `stage` is done."""
     start, end = SPAN_OF[stage]
     return int(start + (end - start) * min(max(fraction, 0.0), 1.0))
+
+
+def tried_again(message: str | None) -> str:
+    """Return an error's words as they are shown while a live job waits for it to pass."""
+    return f"{message or ''} It is tried again by itself.".strip()

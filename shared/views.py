@@ -13,7 +13,7 @@ from shared.db.models import Clone, HeldSample, Job, Sample
 from shared.db.moment import db_now
 from shared.errors import NotFound
 from shared.ownership import not_found, owned
-from shared.states import CANCELABLE, JobKind, Outcome, Stage, Status, WaitingFor
+from shared.states import CANCELABLE, JobKind, Outcome, Stage, Status, WaitingFor, tried_again
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class CloneView:
     job_kind: JobKind
     job_outcome: Outcome | None
     job_progress: int
-    last_error: tuple[str, str] | None  # of a job that left the voice as it was; what a removal waits for
+    last_error: tuple[str, str] | None  # what a live job waits for, or why one failed that left the voice as it was
     seq: int
     created_at: datetime
     updated_at: datetime
@@ -169,8 +169,9 @@ COLUMNS: Final = (
 
 
 def _last_error(row: Any) -> tuple[str, str] | None:
-    waits = row.job_kind is JobKind.CANCEL and row.job_outcome is None and row.job_error_code is not None
-    if not waits and not _is_failed_extension(row):
+    if row.job_outcome is None and row.job_error_code is not None:
+        return row.job_error_code, tried_again(row.job_error_message)
+    if not _is_failed_extension(row):
         return None
     return row.job_error_code or "", row.job_error_message or ""
 
@@ -213,7 +214,8 @@ def view_of(row: Any) -> CloneView:
     """Return what a row of `COLUMNS` tells."""
     live = _is_live(row)
     ready = row.status is Status.READY
-    eta_s = (row.eta_at - row.now).total_seconds() if live and row.eta_at is not None else None
+    is_known = live and row.eta_at is not None and row.waiting_for is not WaitingFor.VERIFICATION  # who knows a person?
+    eta_s = (row.eta_at - row.now).total_seconds() if is_known else None
     return CloneView(
         id=row.id, name=row.name, description=row.description, vendor=row.vendor, engine=row.engine,
         language=row.language, gender=row.gender, denoise=row.denoise, trim=row.trim, labels=row.labels,

@@ -4,8 +4,11 @@ A vendor may finish late what it was asked for and never answered. What is found
 else reported in the clone's history.
 """
 
+from sqlalchemy.orm import Session
+
 from shared import events, log, submissions
 from shared.asking import Subject, ask
+from shared.db.models import Job
 from shared.errors import ErasureUnsupported, ServiceError
 from shared.states import EventType, SubmissionState
 from shared.submissions import Intent
@@ -19,8 +22,8 @@ def look(bench: Bench, submission_id: str) -> None:
     """Look for voices that carry the submission's marker beside the one that was taken, if one was."""
     with bench.services.database.read() as session:
         found = submissions.get(session, submission_id)
-    if found is None or found[0].state is SubmissionState.INTENDED:
-        return
+        if found is None or _is_at_it(session, found[0], found[3]):
+            return  # the job looks for itself; if that comes to nothing, this is due again after a while
     intent, account_id, clone_id, job_id = found
     try:
         twins = _discard_twins(bench, intent, Subject(clone_id, job_id))
@@ -36,6 +39,13 @@ def look(bench: Bench, submission_id: str) -> None:
             events.append(
                 session, clone_id=clone_id, account_id=account_id, job_id=job_id, kind=EventType.PROGRESS, data=data
             )
+
+
+def _is_at_it(session: Session, intent: Intent, job_id: str) -> bool:
+    """Tell whether the job may still take a voice that carries the marker: it is no twin then."""
+    job = session.get_one(Job, job_id)
+    is_here = job.outcome is None and (job.vendor, job.engine) == (intent.vendor, intent.engine)
+    return intent.state is SubmissionState.INTENDED or (is_here and intent.state is not SubmissionState.ACCEPTED)
 
 
 def _discard_twins(bench: Bench, intent: Intent, subject: Subject) -> list[tuple[str, str]]:

@@ -6,20 +6,20 @@ state, in one transaction with what the stage wants saved.
 
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
 from shared import claims, jobs, log
 from shared.claims import Claim
-from shared.errors import ClaimLost, DatabaseUnavailable, DecoderLost, ServiceError, VendorPaused, VendorRateLimited
-from shared.states import QUEUE_OF, RELENTLESS, Stage, WaitingFor, percent
+from shared.errors import ClaimLost, DatabaseUnavailable, DecoderLost, ServiceError
+from shared.states import QUEUE_OF, RELENTLESS, Stage, percent
 from worker.bench import Bench
 from worker.endings import Advance, Finished, Rest
 from worker.handover import hand_over
+from worker.patience import BACKOFF_MAX_S, Wait, weigh
 from worker.stages import stage_of
 from worker.task import HandedBack, Task
 
-BACKOFF_S = 1.0  # doubling with every clean wait in a row
-BACKOFF_MAX_S = 300.0
 STUMBLE_S = 2.0  # doubling with every counted error
-STAGE_PATIENCE_S = 24 * 3600.0  # how long a stage may rest on somebody else's outage
 
 _logger = log.get(__name__)
 
@@ -85,22 +85,20 @@ def _refused(bench: Bench, claim: Claim, error: ServiceError) -> None:
     """Settle an error that a stage named: hand over, rest on what will pass, fail on what will not."""
     if _handed_over(bench, claim, error):
         return
-    pause_s = min(BACKOFF_S * 2.0 ** min(claim.waits, 20), BACKOFF_MAX_S)
-    patient = claim.kind in RELENTLESS or claim.stage_age_s < STAGE_PATIENCE_S
-    if isinstance(error, VendorRateLimited) and patient:
-        pause_s = max(error.retry_after_s, 0.1)
-        _write(bench, claim, lambda s: claims.rest(s, claim, WaitingFor.RATE_LIMIT, pause_s, error=error))
-    elif isinstance(error, VendorPaused) and patient:
-        pause_s = min(max(error.retry_after_s, 0.1), BACKOFF_MAX_S)
-        _write(bench, claim, lambda s: claims.rest(s, claim, WaitingFor.VENDOR, pause_s, error=error))
-    elif isinstance(error, DecoderLost):
+    if isinstance(error, DecoderLost):
         # It may be this recording that brings the machine's memory to its end: tried again, but not for a day.
         stumble_s = min(STUMBLE_S * 2.0 ** min(claim.attempt, 10), BACKOFF_MAX_S)
         _write(bench, claim, lambda s: claims.stumble(s, claim, error, stumble_s))
-    elif (error.retryable and patient) or claim.kind in RELENTLESS:
-        _write(bench, claim, lambda s: claims.rest(s, claim, WaitingFor.RETRY, pause_s, error=error))
-    else:
-        _write(bench, claim, lambda s: claims.fail(s, claim, error))
+        return
+
+    def settle(session: Session) -> None:
+        found = weigh(session, bench.services.vendors, claim, error)
+        if isinstance(found, Wait):
+            claims.rest(session, claim, found.waiting_for, found.delay_s, error=error)
+        else:
+            claims.fail(session, claim, found)
+
+    _write(bench, claim, settle)
 
 
 def _handed_over(bench: Bench, claim: Claim, error: ServiceError) -> bool:

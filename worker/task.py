@@ -140,7 +140,8 @@ class Task:
     def ask(self, call: Callable[[Vendor], T], *, creates: bool = False, at: str | None = None) -> T:
         """Call the clone's vendor, or the one named `at`. Raises: VendorPaused, SetupError, what the adapter raises."""
         vendor = self.vendor if at is None else self.services.vendors[at]
-        subject = Subject(self.claim.clone_id, self.claim.job_id)
+        engine = self.claim.engine if at in (None, self.claim.vendor) else None
+        subject = Subject(self.claim.clone_id, self.claim.job_id, engine)
         return ask(self.services.database, vendor, subject, call, creates=creates)
 
     def show(self, fraction: float) -> None:

@@ -69,9 +69,10 @@ def _gates_and_clock(chosen: Settings) -> Iterator[Finding]:
     finally:
         database.dispose()
     for gate in shut:
-        found = f"not called until {gate.until:%H:%M:%S} UTC ({gate.code}). {gate.reason}"
-        advice = f" When it is mended: clonepipe vendors resume {gate.vendor}"
-        yield Finding(gate.vendor, State.WARN, found + advice)
+        what = "not called" if gate.engine is None else "not asked for voices"
+        found = f"{what} until {gate.until:%H:%M:%S} UTC ({gate.code}). {gate.reason}"
+        advice = f" When it is mended: clonepipe vendors resume {gate.name}"
+        yield Finding(gate.name, State.WARN, found + advice)
     if abs(skew_s) > _SKEW_S:
         yield Finding(
             "clock", State.WARN, f"the database's clock is {skew_s:+.0f} s from this machine's: set both by NTP"

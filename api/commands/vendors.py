@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -11,6 +11,9 @@ from rich.text import Text
 
 from shared.settings import Settings, settings
 
+if TYPE_CHECKING:
+    from shared.gates import GateState
+
 vendors = typer.Typer(help="Vendors: which can be used, and which are not called for the moment.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
@@ -18,19 +21,42 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
 
 @dataclass(frozen=True, slots=True)
 class VendorState:
-    """A configured vendor; `code`, `reason` and `until` (RFC 3339) are None while it may be called."""
+    """A configured vendor, with what keeps it from being called, and its engines that are asked for no voice."""
 
     vendor: str
     engines: tuple[str, ...]
-    code: str | None = None
-    reason: str | None = None
-    until: str | None = None
+    gate: "GateState | None"
+    full: tuple["GateState", ...]
 
     def to_json(self) -> dict[str, object]:
+        full = [{"engine": state.engine, **_told(state)} for state in self.full]
         return {
-            "vendor": self.vendor, "engines": list(self.engines), "isOpen": self.code is None, "code": self.code,
-            "reason": self.reason, "until": self.until,
+            "vendor": self.vendor, "engines": list(self.engines), "isOpen": self.gate is None, **_told(self.gate),
+            "fullEngines": full,
         }  # fmt: skip
+
+    def words(self) -> Text:
+        """Return whether it is called, as a person reads it."""
+        full = "; ".join(f"no new voices of {state.engine} {_how_long(state)}" for state in self.full)
+        if self.gate is not None:
+            return Text("; ".join(filter(None, [f"not {_how_long(self.gate)}", full])), style="red")
+        return Text(f"yes, but {full}", style="yellow") if full else Text("yes", style="green")
+
+
+def _told(state: "GateState | None") -> dict[str, str | None]:
+    if state is None:
+        return {"code": None, "reason": None, "until": None}
+    return {"code": state.code, "reason": state.reason, "until": _until(state)}
+
+
+def _how_long(state: "GateState") -> str:
+    return f"until {_until(state)} ({state.code}): {state.reason}"
+
+
+def _until(state: "GateState") -> str:
+    from shared.documents import timestamp
+
+    return timestamp(state.until)
 
 
 @vendors.command("list")
@@ -42,24 +68,25 @@ def list_vendors(as_json: AsJson = False) -> None:
         return
     table = Table("vendor", "engines", "called", box=None, padding=(0, 2, 0, 0))
     for state in states:
-        called = "yes" if state.code is None else f"not until {state.until} ({state.code}): {state.reason}"
-        table.add_row(
-            state.vendor, ", ".join(state.engines), Text(called, style="green" if state.code is None else "red")
-        )
+        table.add_row(state.vendor, ", ".join(state.engines), state.words())
     Console().print(table)
 
 
 @vendors.command("resume")
-def resume_vendor(vendor: Annotated[str, typer.Argument(help="Its name, as in the list")]) -> None:
+def resume_vendor(
+    vendor: Annotated[str, typer.Argument(help="Its name, as in the list; 'vendor/engine' for one engine only")],
+) -> None:
     """Call a vendor again, after its key or plan was mended; what waits for it goes on at once."""
     from api.administration import open_database
     from shared import gates
     from shared.errors import NotFound
 
-    if vendor not in {state.vendor for state in states_of(settings())}:
+    name, slash, engine = vendor.partition("/")
+    engines = {state.vendor: state.engines for state in states_of(settings())}
+    if name not in engines or (slash and engine not in engines[name]):
         raise NotFound(f"There is no vendor '{vendor[:40]}' here; 'clonepipe vendors list' shows those there are.")
     with open_database(settings()).write() as session:
-        was_shut = gates.resume(session, vendor)
+        was_shut = gates.resume(session, name, engine or None)
     typer.echo(f"{vendor} is called again." if was_shut else f"{vendor} was not held up.")
 
 
@@ -68,17 +95,14 @@ def states_of(chosen: Settings) -> list[VendorState]:
     from api.administration import open_database
     from api.intake.void import VoidStorage
     from shared import gates
-    from shared.documents import timestamp
     from shared.vendors import open_vendors
 
     with open_database(chosen).read() as session:
-        shut = {gate.vendor: gate for gate in gates.shut(session)}
+        shut = gates.shut(session)
     found = []
     for vendor in open_vendors(chosen, VoidStorage()):
-        gate = shut.get(vendor.name)
-        engines = tuple(vendor.engines)
-        if gate is None:
-            found.append(VendorState(vendor.name, engines))
-        else:
-            found.append(VendorState(vendor.name, engines, gate.code, gate.reason, timestamp(gate.until)))
+        own = [state for state in shut if state.vendor == vendor.name]
+        gate = next((state for state in own if state.engine is None), None)
+        full = tuple(state for state in own if state.engine is not None)
+        found.append(VendorState(vendor.name, tuple(vendor.engines), gate, full))
     return found

@@ -252,6 +252,7 @@ class EngineOf(Camel):
     deletes_samples: bool
     deletes_voices: bool
     needs_person: bool
+    needs_language: bool
     progress: Progress
     marker: str
     source: str

@@ -68,6 +68,7 @@ def _engine_shape(engine: Engine) -> dict[str, Any]:
         "deletesSamples": abilities.deletes_samples,
         "deletesVoices": abilities.deletes_voice,
         "needsPerson": abilities.needs_person,
+        "needsLanguage": abilities.needs_language,
         "progress": abilities.progress,
         "marker": abilities.marker,
         "source": limits.source,
@@ -109,7 +110,10 @@ CREATE_BODY: Final[dict[str, Any]] = {
                     },
                     "vendor": {"type": "string", "description": "Who trains the voice; see GET /api/v2/vendors"},
                     "engine": {"type": "string", "description": "Which of the vendor's products"},
-                    "language": {"type": "string", "description": "Language tag, such as en or pt-BR"},
+                    "language": {
+                        "type": "string",
+                        "description": "Language tag such as en or pt-BR; some engines need it",
+                    },
                     "gender": {"type": "string", "enum": list(GENDERS), "description": "Of the voice"},
                     "denoise": {
                         "type": "string",

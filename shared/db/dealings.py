@@ -59,13 +59,25 @@ class VendorGate(Base):
     __tablename__ = "vendor_gates"
 
     vendor: Mapped[str] = mapped_column(String(32), primary_key=True)
-    paused_until: Mapped[datetime | None]
+    paused_until: Mapped[datetime | None]  # for every call
     pause_code: Mapped[str | None] = mapped_column(String(64))
     pause_reason: Mapped[str | None] = mapped_column(Text)
     failures: Mapped[int] = mapped_column(default=0)  # in a row, of a vendor that cannot be reached
     closed_until: Mapped[datetime | None]  # after too many of them; then one call goes first
     slow_until: Mapped[datetime | None]  # it asked us to slow down
     next_call_at: Mapped[datetime | None]  # when the next call would be on schedule, where it states a rate
+
+
+class EnginePause(Base):
+    """That the plan at a vendor has no room for another voice of one engine; the vendor's other engines go on."""
+
+    __tablename__ = "engine_pauses"
+
+    vendor: Mapped[str] = mapped_column(String(32), primary_key=True)
+    engine: Mapped[str] = mapped_column(String(32), primary_key=True)
+    paused_until: Mapped[datetime]
+    code: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(Text)
 
 
 class HeldSample(Base):

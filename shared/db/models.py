@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db.callbacks import Delivery, DeliveryAttempt, WebhookEndpoint
 from shared.db.columns import Base, Json, word
-from shared.db.dealings import Erasure, HeldSample, Submission, VendorCall, VendorGate
+from shared.db.dealings import EnginePause, Erasure, HeldSample, Submission, VendorCall, VendorGate
 from shared.states import Denoise, EventType, JobKind, Outcome, Queue, Stage, Status, Trim, WaitingFor
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Clone",
     "Delivery",
     "DeliveryAttempt",
+    "EnginePause",
     "Erasure",
     "Event",
     "HeldSample",

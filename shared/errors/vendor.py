@@ -68,9 +68,12 @@ class VendorPaused(VendorError):
 
     code, status, retryable = "VENDOR_PAUSED", 503, True
 
-    def __init__(self, message: str | None = None, *, retry_after_s: float = 30.0, **details: Any) -> None:
-        super().__init__(message, retry_after_s=retry_after_s, **details)
+    def __init__(
+        self, message: str | None = None, *, retry_after_s: float = 30.0, because: str | None = None, **details: Any
+    ) -> None:
+        super().__init__(message, retry_after_s=retry_after_s, because=because, **details)
         self.retry_after_s = retry_after_s
+        self.because = because  # the code of what the vendor had answered
 
 
 class VendorUnavailable(VendorError):

@@ -89,7 +89,7 @@ def _engine(name: str, limits: Limits, abilities: Abilities) -> Engine:
 
 
 _MARKER: Final = "unique name, changed to the clone's when the id is known"
-_FIXED: Final = Abilities(marker=_MARKER)
+_FIXED: Final = Abilities(marker=_MARKER, completes=True)
 _GROWING: Final = Abilities(marker=_MARKER, creates=False, adds_samples=True, max_samples=5, deletes_samples=True)
 
 ENGINES: Final[Mapping[str, Engine]] = {

@@ -2,7 +2,8 @@
 
 Neither seconds nor the length of a name are stated, and no request turns a noise removal on or off. Buena's pages
 disagree on the list: one shows a status and percents, as of a single voice, another neither. So what is there is read,
-and a voice without a status is ready when it is active. Of its two answers 429 one passes, the other is a full plan.
+and a voice without a status is ready when it is active. Of its two answers 429 one passes, the other is a full plan;
+where no code tells which, what stands beside a rate limit does, and else how many voices there are.
 
 Sources: docs.buena.ai (Create, List, Delete Voice Clone; Rate Limits), the client buena-sdk 1.0.5; 2026-11-20.
 """
@@ -15,6 +16,7 @@ from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 from shared.errors import (
+    VendorError,
     VendorProtocol,
     VendorQuota,
     VendorRateLimited,
@@ -66,11 +68,14 @@ ENGINES: Final[Mapping[str, Engine]] = {
     )
 }
 
+_RATE: Final = "RATE_LIMIT_EXCEEDED"
+_CALLS_LEFT: Final = "x-ratelimit-remaining: above 0"  # without a code: of a creation, no matter of the rate
 _LIMIT: Final = "VOICE_CLONE_LIMIT_EXCEEDED"
 _IN_USE: Final = "VOICE_CLONE_IN_USE"
 _MEANINGS: Final[Meanings] = {
     (None, _LIMIT): VendorQuota,  # HTTP 429, like the next, but waiting does not help
-    (None, "RATE_LIMIT_EXCEEDED"): VendorRateLimited,
+    (None, _RATE): VendorRateLimited,
+    (None, _CALLS_LEFT): VendorRateLimited,
     (None, "VOICE_CLONE_NOT_FOUND"): VendorVoiceNotFound,
     # A campaign speaks with it. That ends some day and concerns no other call, so it is neither a reason to give up nor
     # to leave the vendor alone: whoever deletes comes again.
@@ -106,18 +111,33 @@ class Buena:
         settings, notes = _settings(order.voice_settings)
         if settings:
             form.append(("settings", json.dumps(settings)))
-        answer = self._wire.ask(
-            "POST",
-            _PATH,
-            deadline_s=self.engines[engine].call_timeout_s,
-            creates=True,
-            form=form,
-            files=[("files", file) for file in files],
-        )
+        try:
+            answer = self._wire.ask(
+                "POST",
+                _PATH,
+                deadline_s=self.engines[engine].call_timeout_s,
+                creates=True,
+                form=form,
+                files=[("files", file) for file in files],
+            )
+        except VendorRateLimited as error:
+            if self._is_full(error.details.get("vendor_code")):
+                raise _full(error) from error
+            raise
         voice_id = text(at(answer.json(), "data", "voiceId"))
         if voice_id is None:
             raise VendorProtocol("Buena's answer names no voice.")
         return Submitted(voice_id, notes)
+
+    def _is_full(self, code: str | None) -> bool:
+        """Tell whether a creation's 429 means a full plan, where its own code does not tell."""
+        if code is not None:
+            return code == _CALLS_LEFT
+        try:
+            total = self._total()
+        except VendorError:
+            return False
+        return total is not None and total >= _MOST_VOICES
 
     def complete(
         self, engine: str, order: CloneOrder, files: Sequence[SampleFile], voice_id: str, marker: str
@@ -164,10 +184,13 @@ class Buena:
         return VoiceAtVendor(voice_id, name, "default", text(at(voice, "description")))
 
     def check_access(self) -> str:
-        answer = self._wire.ask("GET", _PATH, deadline_s=self._read_s, params={"limit": "1", "offset": "0"}).json()
-        total = whole(at(answer, "data", "total"))
+        total = self._total()
         held = "" if total is None else f"; {total} of {_MOST_VOICES} voices, if support allowed no more"
         return f"the key works{held}"
+
+    def _total(self) -> int | None:
+        answer = self._wire.ask("GET", _PATH, deadline_s=self._read_s, params={"limit": "1", "offset": "0"}).json()
+        return whole(at(answer, "data", "total"))
 
     def _voices(self) -> list[Mapping[str, Any]]:
         """Return every voice of the account, page by page. One of Buena's pages shows a single voice instead."""
@@ -207,8 +230,8 @@ def _complaint(answer: Answer) -> Complaint | None:
         return None
     said = text(error)
     code = text(at(body, "code")) or (said if (None, said) in _MEANINGS else None)
-    if code is None and answer.status == 429 and at(body, "details", "max_allowed") is not None:
-        code = _LIMIT
+    if code is None and answer.status == 429:
+        code = _which_429(answer)
     if code is None and answer.status == 409:  # stated for one thing only, and in the other shape without a code
         code = _IN_USE
     words = text(at(body, "message")) or said
@@ -216,6 +239,29 @@ def _complaint(answer: Answer) -> Complaint | None:
     if isinstance(more, str) and more.strip() and words:
         words = f"{words} ({more.strip()})"
     return Complaint(code, words, _wait_s(answer))
+
+
+def _which_429(answer: Answer) -> str | None:
+    """Return the code of a 429 without one by what stands beside it, never by its words; None: nothing tells.
+
+    A rate limit comes with its counters, and every answer says how many calls are left of the rate.
+    """
+    body, left = answer.json(), number(answer.headers.get("x-ratelimit-remaining"))
+    if at(body, "details", "max_allowed") is not None:
+        return _LIMIT
+    is_timed = "retry-after" in answer.headers or at(body, "retryAfter") is not None
+    if is_timed or at(body, "rateLimitInfo") is not None or left == 0:
+        return _RATE
+    return None if left is None else _CALLS_LEFT
+
+
+def _full(refused: VendorRateLimited) -> VendorQuota:
+    said = refused.details.get("vendor_words") or "it gave no reason"
+    return VendorQuota(
+        f"Buena refused (HTTP 429): {said.rstrip('.')}. No rate is used up, so it is the number of voices. Delete one "
+        "there, or take a larger plan; then 'clonepipe vendors resume buena'.",
+        **{name: value for name, value in refused.details.items() if name != "retry_after_s"},
+    )
 
 
 def _wait_s(answer: Answer) -> float | None:

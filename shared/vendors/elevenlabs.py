@@ -89,11 +89,13 @@ _PROFESSIONAL: Final = Engine(
     ),
     abilities=Abilities(
         marker="label `clonepipe`",
+        completes=True,
         adds_samples=True,
         adds_again=True,
         deletes_samples=True,
         progress="percent",
         needs_person=True,
+        needs_language=True,
     ),
     call_timeout_s=600.0,  # a file of half an hour over a slow line
     listing_lag_s=60.0,  # whether a new voice is listed at once is not stated
@@ -180,7 +182,8 @@ class ElevenLabs:
                 f"The professional voice '{voice_id[:60]}' was not trained yet; adopt it when ElevenLabs has done so."
             )
         name, description = text(at(voice, "name")) or voice_id, text(at(voice, "description"))
-        return VoiceAtVendor(voice_id, name, engine, description, samples_of(voice))
+        to_do = _VERIFY_THERE if engine == "ivc" and _waits_for_proof(voice) else None
+        return VoiceAtVendor(voice_id, name, engine, description, samples_of(voice), to_do)
 
     def check_access(self) -> str:
         return self._account.summary()

@@ -67,15 +67,18 @@ class Abilities:
         adds_samples: Recordings can be added to a voice.
         adds_again: Adding may be repeated: what is there already is left alone. A lost answer is then no riddle.
         max_samples: How many samples a voice holds; None: not stated.
+        completes: Something is left to be called once a new voice's id is known: a name to give, recordings to send.
         deletes_samples: A single sample can be taken away.
         deletes_voice: A voice can be deleted by a call. False: only by a person, at the vendor's own pages.
         progress: What a look at a training tells: nothing (the answer carries a finished voice), a state, percents.
         marker: Where our marker is kept at the vendor, so that a voice whose answer was lost is found again.
         needs_person: A person must prove whose voice it is before it is trained.
+        needs_language: The language that is spoken must be said when a voice is created.
     """
 
     marker: str
     creates: bool = True
+    completes: bool = False
     adds_samples: bool = False
     adds_again: bool = False
     max_samples: int | None = None
@@ -83,6 +86,7 @@ class Abilities:
     deletes_voice: bool = True
     progress: Progress = "none"
     needs_person: bool = False
+    needs_language: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,13 +98,17 @@ class VendorSample:
 
 @dataclass(frozen=True, slots=True)
 class VoiceAtVendor:
-    """A voice as its vendor shows it. `samples` is None where the vendor lists none of its kind."""
+    """A voice as its vendor shows it. `samples` is None where the vendor lists none of its kind.
+
+    `to_do` is what a person must do before it can speak; None: it can.
+    """
 
     voice_id: str
     name: str
     engine: str
     description: str | None = None
     samples: tuple[VendorSample, ...] | None = None
+    to_do: str | None = None
 
 
 class Vendor(Protocol):
@@ -129,7 +133,8 @@ class Vendor(Protocol):
     ) -> tuple[str, ...]:
         """Do what is left once the voice's id is safe with us; return notes for the clone's owner.
 
-        Called at least once, and again after a death: what is done already must be left alone.
+        Called at least once, and again after a death: what is done already must be left alone. Without the engine's
+        ability `completes` there are only notes: it gets no files, and must call nobody.
         """
 
     def find(self, engine: str, marker: str) -> tuple[FoundVoice, ...]:

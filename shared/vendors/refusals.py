@@ -27,15 +27,15 @@ Meanings = Mapping[tuple[int | None, str], type[VendorError]]  # by (status, the
 _RETRY_AFTER_S: Final = 30.0  # where the vendor says "slow down" and not for how long
 _RETRY_AFTER_MOST_S: Final = 6 * 3600.0
 _WORDS_CHARS: Final = 500
+_PAGES: Final = ("text/html", "application/xhtml+xml")
 _TITLES: Final = {"elevenlabs": "ElevenLabs"}
 
 _REMEDIES: Final[dict[type[VendorError], str]] = {
     VendorAuth: "The operator must check CLONEPIPE_{VENDOR}_API_KEY and what it may do; then 'clonepipe vendors "
     "resume {vendor}'.",
     VendorQuota: "Delete a voice at the vendor or take a larger plan there; then 'clonepipe vendors resume {vendor}'.",
-    VendorVoiceInUse: "It is tried again.",
+    VendorVoiceInUse: "It can be deleted when what speaks with it there has ended.",
     VendorRejected: "Change what it names and create the clone again, or choose another engine.",
-    VendorUnavailable: "It is tried again.",
 }
 _UNPAID: Final = "Settle the account's billing at {title}; then 'clonepipe vendors resume {vendor}'."
 
@@ -100,8 +100,12 @@ def _by_status(answer: Answer, *, creates: bool) -> type[VendorError]:
 
 
 def _is_page(answer: Answer) -> bool:
-    """Tell whether somebody else answered: with a page for people. A body that is missing is no page."""
-    return answer.body.lstrip()[:1] == b"<"
+    """Tell whether somebody else answered: with a page for people, as it says or, where it does not, by how it begins.
+
+    A body that is missing is no page.
+    """
+    said = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return said in _PAGES if said else answer.body.lstrip()[:1] == b"<"
 
 
 def _opening(kind: type[VendorError], title: str, answer: Answer) -> str:

@@ -162,7 +162,7 @@ class _Call:
         """Return what a call without an answer means."""
         if self.creates and self.was_begun:
             return UnknownOutcome(f"{message} Whether it acted is being found out.")
-        return VendorUnavailable(f"{message} It is tried again.")
+        return VendorUnavailable(message)
 
 
 @cache

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from shared import gates
 from shared.asking import Subject, ask
 from shared.db.engine import Database
-from shared.db.models import Job, VendorGate
+from shared.db.models import EnginePause, Job, VendorGate
 from shared.db.moment import db_now
 from shared.errors import (
     ServiceError,
@@ -27,7 +27,7 @@ from shared.vendors import journal
 from shared.vendors.journal import Exchange
 from shared.vendors.protocol import Vendor
 
-VENDOR = "bland"
+VENDOR, ENGINE = "bland", "btts_v3"
 SPACING_S = 60.0  # so long that a slow machine changes no count
 
 
@@ -41,7 +41,12 @@ class Caller:
 
 
 def call(
-    database: Database, failure: VendorError | None = None, *, creates: bool = False, caller: Caller | None = None
+    database: Database,
+    failure: VendorError | None = None,
+    *,
+    creates: bool = False,
+    caller: Caller | None = None,
+    engine: str = ENGINE,
 ) -> None:
     """Make a call through the gate that is answered, or fails."""
 
@@ -51,7 +56,7 @@ def call(
         if failure is not None:
             raise failure
 
-    ask(database, caller or Caller(), Subject("vc_1"), answered, creates=creates)  # type: ignore[arg-type]
+    ask(database, caller or Caller(), Subject("vc_1", engine=engine), answered, creates=creates)  # type: ignore[arg-type]
 
 
 def fails(database: Database, failure: VendorError, times: int = 1, *, creates: bool = True) -> None:
@@ -60,10 +65,10 @@ def fails(database: Database, failure: VendorError, times: int = 1, *, creates: 
             call(database, failure, creates=creates)
 
 
-def is_open(database: Database, *, creates: bool = False) -> bool:
+def is_open(database: Database, *, creates: bool = False, engine: str = ENGINE) -> bool:
     try:
         with database.read() as session:
-            gates.check(session, VENDOR, creates=creates)
+            gates.check(session, VENDOR, creates=engine if creates else None)
     except (VendorPaused, VendorRateLimited):
         return False
     return True
@@ -72,7 +77,11 @@ def is_open(database: Database, *, creates: bool = False) -> bool:
 def let_pass(database: Database, seconds: float) -> None:
     """Let time go by at the gate."""
     with database.write() as session:
-        gate = session.get_one(VendorGate, VENDOR)
+        for pause in session.scalars(select(EnginePause)):
+            pause.paused_until -= timedelta(seconds=seconds)
+        gate = session.get(VendorGate, VENDOR)
+        if gate is None:
+            return
         for column in ("paused_until", "closed_until", "slow_until", "next_call_at"):
             moment = getattr(gate, column)
             if moment is not None:
@@ -81,7 +90,7 @@ def let_pass(database: Database, seconds: float) -> None:
 
 def shut(database: Database) -> list[tuple[str, str]]:
     with database.read() as session:
-        return [(gate.vendor, gate.code) for gate in gates.shut(session)]
+        return [(gate.name, gate.code) for gate in gates.shut(session)]
 
 
 def test_a_vendor_that_nobody_called_is_open(database: Database) -> None:
@@ -95,7 +104,7 @@ def test_a_refused_key_closes_the_gate_for_every_call(database: Database) -> Non
     assert not is_open(database, creates=True)
     assert shut(database) == [(VENDOR, "VENDOR_AUTH")]
     with database.read() as session, pytest.raises(VendorPaused, match="The key is wrong") as told:
-        gates.check(session, VENDOR, creates=False)
+        gates.check(session, VENDOR)
     assert gates.PAUSE_S - 60 < told.value.retry_after_s <= gates.PAUSE_S
     let_pass(database, gates.PAUSE_S)
     call(database)
@@ -111,6 +120,29 @@ def test_a_full_plan_closes_the_gate_only_for_calls_that_create(database: Databa
     let_pass(database, gates.PAUSE_S)
     call(database, creates=True)
     assert shut(database) == []
+
+
+def test_a_full_plan_of_one_engine_is_none_of_anothers(database: Database) -> None:
+    fails(database, VendorQuota("The plan is full."))
+    assert is_open(database, creates=True, engine="btts_v2")
+    assert shut(database) == [(f"{VENDOR}/{ENGINE}", "VENDOR_QUOTA")]
+    call(database, creates=True, engine="btts_v2")
+    assert not is_open(database, creates=True), "a voice of another engine does not say that there is room for this"
+    with database.read() as session, pytest.raises(VendorPaused, match="The plan is full") as told:
+        gates.check(session, VENDOR, creates=ENGINE)
+    assert told.value.because == "VENDOR_QUOTA"
+    assert gates.PAUSE_S - 60 < told.value.retry_after_s <= gates.PAUSE_S
+
+
+def test_one_engine_is_opened_by_hand_and_the_other_stays_shut(database: Database) -> None:
+    for engine in (ENGINE, "btts_v2"):
+        with pytest.raises(VendorQuota):
+            call(database, VendorQuota("The plan is full."), creates=True, engine=engine)
+    with database.write() as session:
+        assert gates.resume(session, VENDOR, ENGINE)
+        assert not gates.resume(session, VENDOR, ENGINE)
+    assert is_open(database, creates=True)
+    assert not is_open(database, creates=True, engine="btts_v2")
 
 
 def test_a_deleted_voice_makes_room(database: Database) -> None:
@@ -174,7 +206,7 @@ def test_of_eight_workers_at_once_one_goes_first(database: Database) -> None:
         start.wait()
         try:
             with database.read() as session:
-                goes_first = gates.check(session, VENDOR, creates=False)
+                goes_first = gates.check(session, VENDOR)
             if goes_first:
                 with database.write() as session:
                     gates.take_probe(session, VENDOR)
@@ -203,7 +235,7 @@ def test_a_vendor_that_asks_for_time_gets_it_from_everybody(database: Database) 
     assert not is_open(database)
     assert shut(database) == [(VENDOR, "VENDOR_RATE_LIMITED")]
     with database.read() as session, pytest.raises(VendorRateLimited) as told:
-        gates.check(session, VENDOR, creates=False)
+        gates.check(session, VENDOR)
     assert 60 < told.value.retry_after_s <= 120
     let_pass(database, 120)
     assert is_open(database)

@@ -98,7 +98,7 @@ def _taken(limits: Limits) -> list[str]:
 def _done(abilities: Abilities) -> list[str]:
     most = "" if abilities.max_samples is None else f", to {abilities.max_samples}"
     return [
-        "yes" if abilities.creates else "no: adopt",
+        _created(abilities),
         f"yes{most}" if abilities.adds_samples else "no",
         "yes" if abilities.deletes_samples else "no",
         "yes" if abilities.deletes_voice else "no: by hand",
@@ -106,6 +106,12 @@ def _done(abilities: Abilities) -> list[str]:
         abilities.progress,
         abilities.marker,
     ]
+
+
+def _created(abilities: Abilities) -> str:
+    if not abilities.creates:
+        return "no: adopt"
+    return "yes, with `language`" if abilities.needs_language else "yes"
 
 
 def _range(limits: Range) -> str:

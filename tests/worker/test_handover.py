@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+from sqlalchemy import select
 
 from shared import claims, events, gates
-from shared.db.models import VendorGate
+from shared.db.models import Event, VendorGate
 from shared.errors import VendorUnavailable
 from shared.states import JobKind, Stage, Status
 from tests.contracts.vendor_cases import CASES
@@ -104,6 +105,11 @@ def test_without_a_fallback_a_full_plan_ends_the_clone_and_pauses_the_vendor(pai
     waiting = pair.shop.view(second)
     assert (waiting.status, pair.shop.job(second_job).error_code) == (Status.PROCESSING, "VENDOR_PAUSED")
     assert len(pair.bland.calls) == asked, "a full vendor is left alone"
+    code, message = waiting.last_error or ("", "")
+    assert (code, "until" in message, "It is tried again by itself." in message) == ("VENDOR_PAUSED", True, True)
+    with pair.shop.database.read() as session:
+        told = [line for line in session.scalars(select(Event.data).where(Event.clone_id == second)) if "code" in line]
+    assert [(line["code"], line["waitingFor"]) for line in told] == [("VENDOR_PAUSED", "vendor")]
     pair.bland.most_voices = 5
     with pair.shop.database.write() as session:
         assert gates.resume(session, "bland")

@@ -25,6 +25,7 @@ _PLAN: dict[tuple[JobKind, Stage], StageFunction] = {
     (JobKind.EXTEND, Stage.PREPARE): prepare,
     (JobKind.EXTEND, Stage.SUBMIT): extend,
     (JobKind.EXTEND, Stage.TRACK): track,
+    (JobKind.ADOPT, Stage.TRACK): track,
     (JobKind.ERASE, Stage.SUBMIT): erase,
     (JobKind.CANCEL, Stage.SUBMIT): cancel,
 }

@@ -11,18 +11,17 @@ from typing import TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared import held, log, submissions
+from shared import held, submissions
 from shared.db.models import HeldSample
 from shared.errors import ExtensionUnsupported, ServiceError, UnknownOutcome, VendorError, VendorProtocol
-from shared.states import Stage, SubmissionState, WaitingFor
+from shared.states import Stage, SubmissionState
 from shared.submissions import Intent
 from shared.vendors.protocol import Extensible, SampleFile, Vendor, VendorSample
-from worker.endings import Advance, Ending, Rest
-from worker.stages.submit import FIRST_LOOK_S, LOOKS, MARGIN_S, MOST_CALLS, never_answered, sendable
+from worker.endings import Advance, Ending
+from worker.stages.paid_call import MOST_CALLS, call_again, lost, reconcile, sendable
 from worker.task import Task
 
 T = TypeVar("T")
-_logger = log.get(__name__)
 
 
 def extend(task: Task) -> Ending:
@@ -38,14 +37,13 @@ def extend(task: Task) -> Ending:
         return Advance(Stage.TRACK)
     if intent is not None and intent.state is SubmissionState.INTENDED:
         return _reconcile(task, intent)
+    if intent is not None:
+        # It was refused, in words that said to come again. A vendor that says so may have added them all the same.
+        return _look(task, intent) or call_again(task, intent, lambda files: _call(task, intent.marker, files))
     files = sendable(task)
     before = [sample.sample_id for sample in held_by_vendor(task)]
     with task.transaction() as session:
-        if intent is None:
-            marker = submissions.intend(session, task.claim, held_before=before)
-        else:
-            marker = intent.marker
-            submissions.intend_again(session, intent)
+        marker = submissions.intend(session, task.claim, held_before=before)
     return _call(task, marker, files)
 
 
@@ -58,8 +56,7 @@ def _call(task: Task, marker: str, files: list[SampleFile]) -> Ending:
     try:
         _of_extensible(task, lambda vendor: vendor.add(task.engine.name, _voice_id(task), files))
     except (UnknownOutcome, VendorProtocol) as error:
-        _logger.warning("extend_outcome_unknown", job=task.claim.job_id, code=error.code)
-        return Rest(WaitingFor.RETRY, FIRST_LOOK_S)
+        return lost(task, error)
     except VendorError:
         with task.transaction() as session:
             submissions.refuse(session, marker)
@@ -76,28 +73,18 @@ def _accepted(task: Task, marker: str, listed: tuple[VendorSample, ...]) -> Endi
 
 
 def _reconcile(task: Task, intent: Intent) -> Ending:
-    """Find out what came of a call whose answer was never saved. Raises: VendorProtocol: after too many calls."""
+    def call(files: list[SampleFile]) -> Ending:
+        return _call(task, intent.marker, files)
+
     if task.engine.abilities.adds_again and intent.calls < MOST_CALLS:
-        return _again(task, intent)
+        return call_again(task, intent, call)
+    return reconcile(task, intent, look=lambda: _look(task, intent), call=call, late_look_s=None)
+
+
+def _look(task: Task, intent: Intent) -> Ending | None:
     listed = held_by_vendor(task)
-    if {sample.sample_id for sample in listed} - set(intent.held_before or ()):
-        return _accepted(task, intent.marker, listed)
-    certain_after_s = task.engine.call_timeout_s + task.engine.listing_lag_s
-    if intent.empty_looks + 1 < LOOKS or intent.age_s <= certain_after_s:
-        delay_s = max(FIRST_LOOK_S, certain_after_s - intent.age_s + MARGIN_S)
-        return Rest(WaitingFor.RETRY, delay_s, save=lambda session: submissions.note_empty_look(session, intent))
-    if intent.calls >= MOST_CALLS:
-        with task.transaction() as session:
-            submissions.refuse(session, intent.marker)
-        raise never_answered(task, intent)
-    return _again(task, intent)
-
-
-def _again(task: Task, intent: Intent) -> Ending:
-    files = sendable(task)
-    with task.transaction() as session:
-        submissions.intend_again(session, intent)
-    return _call(task, intent.marker, files)
+    is_new = {sample.sample_id for sample in listed} - set(intent.held_before or ())
+    return _accepted(task, intent.marker, listed) if is_new else None
 
 
 def _remove(task: Task, held_sample_id: str) -> Ending:

@@ -35,18 +35,18 @@ def prepare(task: Task) -> Ending:
 
     Raises: AudioTooShort, AudioUnreadable, AudioTooLong, DecoderLost, SourceMissing, StorageUnavailable.
     """
-    sources = _sources(task)
-    _check_enough(task, sum(source.examination.inspection.duration_s for source in sources))
+    sources, taken = _sources(task), _limits(task)
+    _check_enough(task, taken, sum(source.examination.inspection.duration_s for source in sources))
     files = make(
         task.decoder,
         sources,
-        target=target_of(_limits(task)),
+        target=target_of(taken),
         wish=Wish(denoise=task.denoise.value, trim=task.trim.value),
         limits=decode_limits(task.services.settings),
         folder=task.folder,
         progress=task.part(_EXAMINED, _MADE - _EXAMINED),
     )
-    _check_enough(task, sum(file.duration_s for file in files))
+    _check_enough(task, taken, sum(file.duration_s for file in files))
     keys = _store(task, files)
 
     def save(session: Session) -> None:
@@ -87,9 +87,9 @@ def _sources(task: Task) -> list[Source]:
     ]
 
 
-def _check_enough(task: Task, found_s: float) -> None:
+def _check_enough(task: Task, taken: Limits, found_s: float) -> None:
     """Refuse what the engine cannot make a voice of. Raises: AudioTooShort."""
-    needed_s = least_s(_limits(task))
+    needed_s = least_s(taken)
     if needed_s is None or found_s > needed_s - TOLERANCE_S:
         return
     filenames = [recording.filename for recording in task.recordings]

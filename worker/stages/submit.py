@@ -7,25 +7,26 @@ timeout plus the time that the vendor's list may lag. When the voice's id is saf
 instance giving the voice its name; a death in between resumes there.
 """
 
-from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from shared import log, submissions
-from shared.db.models import Clone
-from shared.errors import ErasureUnsupported, ServiceError, UnknownOutcome, VendorError, VendorProtocol, VendorRejected
-from shared.states import Stage, SubmissionState, WaitingFor
+from shared.errors import (
+    ErasureUnsupported,
+    UnknownOutcome,
+    VendorError,
+    VendorPaused,
+    VendorProtocol,
+    VendorQuota,
+    VendorRejected,
+)
+from shared.states import Stage, SubmissionState
 from shared.submissions import Intent
 from shared.vendors.protocol import FoundVoice, SampleFile
-from shared.vendors.refusals import title_of
 from worker import remains
-from worker.endings import Advance, Ending, Rest
-from worker.stages.prepare import CONTENT_TYPES
+from worker.endings import Advance, Ending
+from worker.stages.paid_call import call_again, lost, reconcile, sendable
 from worker.task import Task
 
-FIRST_LOOK_S = 0.5
-LOOKS = 2
-MARGIN_S = 0.2
-MOST_CALLS = 3  # whose answers were all lost, until it is given up
 _logger = log.get(__name__)
 
 
@@ -33,65 +34,61 @@ def submit(task: Task) -> Ending:
     """Hand the prepared recordings to the vendor. Raises: every VendorError but UnknownOutcome, StorageUnavailable."""
     with task.services.database.read() as session:
         intent = submissions.latest(session, task.claim.job_id)
-    if intent is not None and intent.state is SubmissionState.ACCEPTED:
-        return _complete(task, intent.marker, str(intent.vendor_voice_id), ())
-    if intent is not None and intent.state is SubmissionState.INTENDED:
-        return _reconcile(task, intent)
     if intent is not None and intent.state is SubmissionState.SPENT:
         remains.replace(task, intent)
         intent = None
-    files = sendable(task)
-    with task.transaction() as session:
-        if intent is None or (intent.vendor, intent.engine) != (task.claim.vendor, task.claim.engine):
+    if intent is None or (intent.vendor, intent.engine) != (task.claim.vendor, task.claim.engine):
+        files = sendable(task)
+        with task.transaction() as session:
             marker = submissions.intend(session, task.claim)
-        else:
-            marker = intent.marker
-            submissions.intend_again(session, intent)
-    return _call(task, marker, files, in_doubt=intent is not None and intent.is_doubted and intent.marker == marker)
-
-
-def sendable(task: Task) -> list[SampleFile]:
-    """Fetch what was prepared, before the intent is written: a storage that is down must cost no look at the vendor."""
-    if not task.prepared:
-        raise ServiceError("The job is to be submitted, but nothing was prepared for it.")
-    word = task.claim.job_id.partition("_")[2][:8]
-    return [
-        SampleFile(
-            path=task.fetch(file.object_key),
-            filename=f"{word}-{file.number}.{file.container}",
-            content_type=CONTENT_TYPES[file.container],
-            duration_s=file.duration_s,
-            cleaned=file.cleaned,
+        return _call(task, marker, files, in_doubt=False)
+    if intent.state is SubmissionState.ACCEPTED:
+        return _complete(task, intent.marker, str(intent.vendor_voice_id), ())
+    if intent.state is SubmissionState.INTENDED:
+        return reconcile(
+            task,
+            intent,
+            look=lambda: _look(task, intent),
+            call=lambda files: _call(task, intent.marker, files, in_doubt=True),
+            late_look_s=remains.late_look_s(task.engine),
         )
-        for file in task.prepared
-    ]
+    # It was refused, in words that said to come again. A vendor that says so may have made the voice all the same.
+    found = _look(task, intent) if intent.is_doubted else None
+    return found or call_again(
+        task, intent, lambda files: _call(task, intent.marker, files, in_doubt=intent.is_doubted)
+    )
+
+
+def _look(task: Task, intent: Intent) -> Ending | None:
+    found = task.ask(lambda vendor: vendor.find(task.engine.name, intent.marker))
+    return _adopt(task, intent, found) if found else None
 
 
 def _call(task: Task, marker: str, files: list[SampleFile], *, in_doubt: bool) -> Ending:
-    """Make the call. `in_doubt`: one was made before whose answer was lost."""
+    """Make the call. `in_doubt`: one was made before that may have made the voice."""
     engine = task.engine.name
     try:
         made = task.ask(lambda vendor: vendor.submit(engine, task.order, files, marker), creates=True)
     except (UnknownOutcome, VendorProtocol) as error:
         # An answer that nobody can read is no proof that nothing was created.
-        _logger.warning("submit_outcome_unknown", job=task.claim.job_id, code=error.code)
-        return Rest(WaitingFor.RETRY, FIRST_LOOK_S)
-    except VendorRejected as error:
-        # After a lost answer a refusal may mean: it is there already, for instance because its name is taken.
-        found = task.ask(lambda vendor: vendor.find(engine, marker)) if in_doubt else ()
-        if found:
-            return _adopt(task, _latest(task), found)
-        _refuse(task, marker, in_doubt=in_doubt)
-        raise error
-    except VendorError:
-        _refuse(task, marker, in_doubt=in_doubt)
-        raise
+        return lost(task, error)
+    except VendorError as error:
+        # After a lost answer a refusal may mean: it is there already, and has taken its name or the plan's last place.
+        found = _look(task, _latest(task)) if in_doubt and _may_be_ours(error) else None
+        if found is None:
+            may_have_acted = error.retryable and "vendor_status" in error.details
+            look_again_in_s = remains.late_look_s(task.engine) if in_doubt or may_have_acted else None
+            with task.transaction() as session:
+                submissions.refuse(session, marker, look_again_in_s=look_again_in_s)
+            raise
+        return found
     return _accepted(task, marker, made.voice_id, made.notes, in_doubt=in_doubt)
 
 
-def _refuse(task: Task, marker: str, *, in_doubt: bool) -> None:
-    with task.transaction() as session:
-        submissions.refuse(session, marker, look_again_in_s=remains.late_look_s(task.engine) if in_doubt else None)
+def _may_be_ours(error: VendorError) -> bool:
+    """Tell whether what is in the way of a call may be what an earlier one made."""
+    is_full = isinstance(error, VendorPaused) and error.because == VendorQuota.code
+    return is_full or isinstance(error, VendorRejected | VendorQuota)
 
 
 def _latest(task: Task) -> Intent:
@@ -111,44 +108,21 @@ def _accepted(task: Task, marker: str, voice_id: str, notes: tuple[str, ...], *,
 
 
 def _complete(task: Task, marker: str, voice_id: str, notes: tuple[str, ...]) -> Ending:
-    files = sendable(task)
-    engine = task.engine.name
-    more = task.ask(lambda vendor: vendor.complete(engine, task.order, files, voice_id, marker))
+    more = _finish(task, marker, voice_id)
 
     def save(session: Session) -> None:
-        if notes or more:
-            known = session.scalar(select(Clone.notes).where(Clone.id == task.claim.clone_id)) or []
-            kept = [*known, *(note for note in (*notes, *more) if note not in known)]
-            session.execute(update(Clone).where(Clone.id == task.claim.clone_id).values(notes=kept))
+        remains.note_on_clone(session, task.claim.clone_id, (*notes, *more))
 
     return Advance(Stage.TRACK, save)
 
 
-def _reconcile(task: Task, intent: Intent) -> Ending:
-    """Find out what came of a call whose answer was never saved. Raises: UnknownOutcome: after too many calls."""
-    engine = task.engine.name
-    found = task.ask(lambda vendor: vendor.find(engine, intent.marker))
-    if found:
-        return _adopt(task, intent, found)
-    certain_after_s = task.engine.call_timeout_s + task.engine.listing_lag_s
-    if intent.empty_looks + 1 < LOOKS or intent.age_s <= certain_after_s:
-        delay_s = max(FIRST_LOOK_S, certain_after_s - intent.age_s + MARGIN_S)
-        return Rest(WaitingFor.RETRY, delay_s, save=lambda session: submissions.note_empty_look(session, intent))
-    if intent.calls >= MOST_CALLS:
-        _refuse(task, intent.marker, in_doubt=True)
-        raise never_answered(task, intent)
+def _finish(task: Task, marker: str, voice_id: str) -> tuple[str, ...]:
+    """Do what is left once the voice's id is safe; where that is no call, no gate is asked and no turn taken."""
+    engine = task.engine
+    if not engine.abilities.completes:
+        return task.vendor.complete(engine.name, task.order, (), voice_id, marker)
     files = sendable(task)
-    with task.transaction() as session:
-        submissions.intend_again(session, intent)
-    return _call(task, intent.marker, files, in_doubt=True)
-
-
-def never_answered(task: Task, intent: Intent) -> VendorProtocol:
-    """Say that it is given up."""
-    return VendorProtocol(
-        f"{title_of(task.claim.vendor)} was called {intent.calls} times, never answered, and shows nothing that came "
-        "of it. Try again later, or choose another vendor."
-    )
+    return task.ask(lambda vendor: vendor.complete(engine.name, task.order, files, voice_id, marker))
 
 
 def _adopt(task: Task, intent: Intent, found: tuple[FoundVoice, ...]) -> Ending:

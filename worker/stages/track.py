@@ -8,6 +8,7 @@ from shared.vendors.refusals import title_of
 from worker.endings import Ending, Finished, Rest, Save, nothing
 from worker.task import Task
 
+_LOOKS_FEWER = 10  # times, while a person is waited for: that takes days, and a call may be counted
 VERIFICATION_S = 30 * 24 * 3600.0  # how long a person may take to prove whose voice it is
 
 
@@ -29,10 +30,12 @@ def track(task: Task) -> Ending:
         case TrainingState.ACTION_REQUIRED:
             if task.claim.stage_age_s > VERIFICATION_S:
                 raise VerificationOverdue(
-                    f"Nobody proved to {vendor} within 30 days whose voice this is. Create the clone again, and do "
-                    "what its verification asks for."
+                    f"Nobody proved to {vendor} within 30 days whose voice this is. Create or adopt the clone again, "
+                    "and do what its verification asks for."
                 )
-            return Rest(WaitingFor.VERIFICATION, engine.poll_every_s, training.progress, reason=training.reason)
+            # Whoever hands something in here has it looked at once; only what is done elsewhere is found by looking.
+            delay_s = engine.poll_every_s * min(task.claim.waits + 1, _LOOKS_FEWER)
+            return Rest(WaitingFor.VERIFICATION, delay_s, training.progress, reason=training.reason)
     if task.claim.stage_age_s > engine.training_deadline_s:
         raise TrainingOverdue(
             f"{vendor} has not finished the training after {engine.training_deadline_s / 3600:g} h; "

@@ -47,6 +47,15 @@ def test_what_cannot_be_meant_is_refused(bland_door: Door, fields: dict[str, str
     assert bland_door.objects() == []
 
 
+def test_an_engine_that_needs_the_language_says_so_before_anything_is_kept(make_door: Callable[..., Door]) -> None:
+    door = make_door(elevenlabs_api_key="k", elevenlabs_base_url="http://127.0.0.1:9")
+    answer = door.post(("a.flac", SPEECH), name="Anna", vendor="elevenlabs/pvc")
+    refused = answer.json()
+    assert (answer.status_code, refused["code"], refused["details"]["field"]) == (400, "MISSING_FIELD", "language")
+    assert door.objects() == []
+    assert door.create(vendor="elevenlabs/pvc", language="en")["engine"] == "pvc"
+
+
 def test_a_check_is_against_one_engine(bland_door: Door) -> None:
     answer = bland_door.client.post(
         f"{CLONES}/check", data={"vendor": "bland,sandbox"}, files=[("files", ("a.flac", SPEECH))]

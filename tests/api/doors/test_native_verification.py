@@ -85,7 +85,10 @@ def scene(make_scene: Callable[..., Scene]) -> Scene:
 
 
 def test_what_is_to_be_done_is_shown(scene: Scene) -> None:
-    assert (scene.clone()["stage"], scene.clone()["waitingFor"]) == ("track", "verification")
+    clone = scene.clone()
+    assert (clone["stage"], clone["waitingFor"]) == ("track", "verification")
+    assert clone["etaSeconds"] is None, "nobody knows when a person acts"
+    assert clone["vendorVoiceId"] in scene.fake.voices, "who proves it at the vendor must know which voice it is"
     shown = scene.shown()
     assert shown["required"] is True
     assert "aloud" in shown["instructions"]
@@ -170,6 +173,18 @@ def test_an_instant_clone_is_sent_to_the_vendors_own_pages_and_followed(make_sce
     scene.shop.work(scene.job_id)
     assert scene.clone()["status"] == "ready"
     assert any("elevenlabs.io" in note for note in scene.clone()["notes"])
+
+
+def test_an_adopted_voice_that_nobody_proved_waits_and_is_ready_by_itself(make_scene: Callable[..., Scene]) -> None:
+    scene = make_scene("ivc")
+    other = scene.fake.make("Old", requires_verification=True)
+    body = {"vendor": "elevenlabs", "voiceId": other.id}
+    adopted = scene.door.client.post("/api/v2/voice-clones/adopt", json=body).json()["data"]
+    assert (adopted["status"], adopted["waitingFor"]) == ("processing", "verification")
+    assert (adopted["adopted"], adopted["vendorVoiceId"]) == (True, other.id)
+    other.is_verified = True
+    scene.shop.work(adopted["job"]["id"])
+    assert scene.shop.view(adopted["voiceId"]).status is Status.READY
 
 
 def test_nobody_elses_clone_is_shown_or_proved(scene: Scene) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from shared.errors import (
     VendorAuth,
+    VendorError,
     VendorProtocol,
     VendorQuota,
     VendorRateLimited,
@@ -131,6 +132,35 @@ def test_a_full_plan_is_no_rate_limit_although_both_are_429(buena: Buena, fake: 
 
 
 @pytest.mark.parametrize(
+    ("held", "headers", "more", "means"),
+    [
+        (5, {}, {}, VendorQuota),
+        (4, {}, {}, VendorRateLimited),
+        (0, {"x-ratelimit-remaining": "7"}, {}, VendorQuota),
+        (5, {"x-ratelimit-remaining": "0"}, {}, VendorRateLimited),
+        (5, {"retry-after": "9"}, {}, VendorRateLimited),
+        (5, {}, {"retryAfter": 9}, VendorRateLimited),
+    ],
+)
+def test_a_429_without_a_code_is_told_by_what_stands_beside_it(
+    buena: Buena,
+    fake: FakeBuena,
+    tmp_path: Path,
+    held: int,
+    headers: dict[str, str],
+    more: dict[str, object],
+    means: type[VendorError],
+) -> None:
+    for number in range(held):
+        fake.have(f"Voice {number}")
+    body = {"success": False, "error": "Too many", **more}
+    fake.misbehave(Act(Manner.ANSWER, Moment.BEFORE, 429, body, headers))
+    with pytest.raises(VendorError) as refused:
+        buena.submit("default", an_order(), recordings(tmp_path), MARKER)
+    assert type(refused.value) is means
+
+
+@pytest.mark.parametrize(
     ("body", "headers", "wait_s"),
     [
         ({"retryAfter": 12}, {}, 12.0),
@@ -172,7 +202,7 @@ def test_a_deletion_that_must_wait_is_tried_again_and_one_that_is_done_is_no_err
     with pytest.raises(VendorVoiceInUse) as refused:
         buena.discard("default", voice.id)
     assert refused.value.retryable
-    assert "It is tried again." in refused.value.message
+    assert "when what speaks with it there has ended" in refused.value.message
     voice.campaigns = []
     for _ in range(2):
         buena.discard("default", voice.id)

@@ -40,6 +40,15 @@ def test_a_voice_is_looked_up_with_all_that_is_said_of_its_samples(
     }  # fmt: skip
 
 
+def test_a_voice_that_nobody_proved_says_what_is_to_be_done(fake: FakeElevenLabs, tmp_path: Path) -> None:
+    fake.requires_verification = True
+    vendor = adapter(fake)
+    made = vendor.submit("ivc", an_order(), [a_file(tmp_path)], MARKER)
+    assert "elevenlabs.io" in (vendor.look_up(made.voice_id).to_do or "")
+    fake.voices[made.voice_id].is_verified = True
+    assert vendor.look_up(made.voice_id).to_do is None
+
+
 def test_a_voice_that_is_no_clone_of_this_account_is_refused(fake: FakeElevenLabs) -> None:
     vendor = adapter(fake)
     for voice in (fake.make("Rachel", "premade"), fake.make("Shared", "cloned", is_owner=False)):

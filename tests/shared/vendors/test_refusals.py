@@ -72,6 +72,12 @@ def test_a_page_of_html_is_the_edge_in_front_and_no_wrong_key() -> None:
     assert "The edge in front of Retell" in error.message
 
 
+def test_what_is_declared_decides_whether_it_is_a_page() -> None:
+    empty_page = refused(403, headers={"content-type": "text/html; charset=utf-8"}, body=b"blocked")
+    assert type(empty_page) is VendorUnavailable
+    assert type(refused(403, headers={"content-type": "application/json"}, body=b"<b>no</b>")) is VendorAuth
+
+
 @pytest.mark.parametrize("creates", [True, False])
 def test_a_page_that_is_not_found_is_no_answer_of_the_vendors(creates: bool) -> None:
     error = refused(404, body=b"\n<!DOCTYPE html><title>404</title>", creates=creates)
