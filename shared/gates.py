@@ -19,7 +19,6 @@ from shared.db.models import Job, VendorGate
 from shared.db.moment import db_now
 from shared.errors import (
     VendorAuth,
-    VendorError,
     VendorPaused,
     VendorQuota,
     VendorRateLimited,
@@ -148,7 +147,7 @@ def slow_down(session: Session, vendor: str, wait_s: float) -> None:
     session.execute(update(VendorGate).where(VendorGate.vendor == vendor).values(slow_until=until))
 
 
-def pause(session: Session, vendor: str, error: VendorError) -> None:
+def pause(session: Session, vendor: str, error: VendorAuth) -> None:
     """Stop calling a vendor until somebody has acted, or a while has passed."""
     _ensure(session, vendor)
     session.execute(

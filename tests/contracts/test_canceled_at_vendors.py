@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import select
 
-from shared import cancellation, clones, erasures, events, gates, views
+from shared import cancellation, clones, erasures, events, gates, plans, views
 from shared.db.models import Submission
 from shared.errors import NotCancelable, VendorQuota
 from shared.keys import MAIN_ACCOUNT
@@ -141,7 +141,7 @@ def test_a_voice_in_training_is_removed(scene: Scene) -> None:
     clone_id, job_id = submitted(scene)
     assert len(scene.fake.ledger()) == 1
     with scene.shop.database.write() as session:
-        gates.pause(session, scene.case.vendor, VendorQuota("full"))
+        plans.note_full(session, scene.case.vendor, scene.case.engine, VendorQuota("full"))
     removal_id = cancel(scene, clone_id)
     assert removal_id is not None
     assert cancel(scene, clone_id) is None, "once"

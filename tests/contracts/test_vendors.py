@@ -133,12 +133,8 @@ def test_a_lost_answer_costs_no_second_voice(scene: Scene, act: Act) -> None:
 
 
 def test_a_vendor_that_asks_for_time_after_it_made_the_voice_makes_no_second(scene: Scene) -> None:
-    scene.fake.misbehave(Act(Manner.ANSWER, AFTER, 429, {}))
-    clone_id, job_id = scene.order()
-    scene.shop.work(job_id)
-    scene.shop.wait_out_the_gates()
-    scene.run(job_id)
-    view = scene.shop.view(clone_id)
+    scene.fake.misbehave(Act(Manner.ANSWER, AFTER, 429, {}, {"retry-after": "1"}))
+    view, _ = scene.clone()
     assert (view.status, view.error_message) == (Status.READY, None)
     assert scene.fake.ledger() == (view.vendor_voice_id,)
 
