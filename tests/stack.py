@@ -86,7 +86,10 @@ class Stack:
     def kill(self, child: str) -> int:
         """Kill -9 a child; return the process id that it had. A broker of others is started anew by those others."""
         pid = self.pid(child)
-        os.kill(pid, signal.SIGKILL)
+        process = psutil.Process(pid)
+        process.kill()
+        with contextlib.suppress(psutil.TimeoutExpired):  # for a supervisor that is frozen and buries nobody
+            process.wait(5)
         if child == "broker" and self.profile.broker is not None:
             self.profile.broker.stop()
             self.profile.broker.start()

@@ -2,15 +2,13 @@
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
 
 from shared import gates
-from shared.asking import Subject, ask
 from shared.db.engine import Database
-from shared.db.models import EnginePause, Job, VendorGate
+from shared.db.models import Job
 from shared.db.moment import db_now
 from shared.errors import (
     ServiceError,
@@ -18,79 +16,11 @@ from shared.errors import (
     VendorAuth,
     VendorError,
     VendorPaused,
-    VendorQuota,
     VendorRateLimited,
     VendorRejected,
     VendorUnavailable,
 )
-from shared.vendors import journal
-from shared.vendors.journal import Exchange
-from shared.vendors.protocol import Vendor
-
-VENDOR, ENGINE = "bland", "btts_v3"
-SPACING_S = 60.0  # so long that a slow machine changes no count
-
-
-class Caller:
-    """A vendor's place in `ask`: what is called is given with each call."""
-
-    name = VENDOR
-
-    def __init__(self, calls_per_minute: float | None = None) -> None:
-        self.calls_per_minute = calls_per_minute
-
-
-def call(
-    database: Database,
-    failure: VendorError | None = None,
-    *,
-    creates: bool = False,
-    caller: Caller | None = None,
-    engine: str = ENGINE,
-) -> None:
-    """Make a call through the gate that is answered, or fails."""
-
-    def answered(_: Vendor) -> None:
-        kind = None if failure is None else failure.code
-        journal.note(Exchange(VENDOR, "POST", "/v1", 200, 1, None, "", kind))
-        if failure is not None:
-            raise failure
-
-    ask(database, caller or Caller(), Subject("vc_1", engine=engine), answered, creates=creates)  # type: ignore[arg-type]
-
-
-def fails(database: Database, failure: VendorError, times: int = 1, *, creates: bool = True) -> None:
-    for _ in range(times):
-        with pytest.raises(type(failure)):
-            call(database, failure, creates=creates)
-
-
-def is_open(database: Database, *, creates: bool = False, engine: str = ENGINE) -> bool:
-    try:
-        with database.read() as session:
-            gates.check(session, VENDOR, creates=engine if creates else None)
-    except (VendorPaused, VendorRateLimited):
-        return False
-    return True
-
-
-def let_pass(database: Database, seconds: float) -> None:
-    """Let time go by at the gate."""
-    with database.write() as session:
-        for pause in session.scalars(select(EnginePause)):
-            pause.paused_until -= timedelta(seconds=seconds)
-        gate = session.get(VendorGate, VENDOR)
-        if gate is None:
-            return
-        for column in ("paused_until", "closed_until", "slow_until", "next_call_at"):
-            moment = getattr(gate, column)
-            if moment is not None:
-                setattr(gate, column, moment - timedelta(seconds=seconds))
-
-
-def shut(database: Database) -> list[tuple[str, str]]:
-    with database.read() as session:
-        return [(gate.name, gate.code) for gate in gates.shut(session)]
+from tests.contracts.gate_calls import SPACING_S, VENDOR, Caller, call, fails, is_open, let_pass, shut
 
 
 def test_a_vendor_that_nobody_called_is_open(database: Database) -> None:
@@ -108,47 +38,6 @@ def test_a_refused_key_closes_the_gate_for_every_call(database: Database) -> Non
     assert gates.PAUSE_S - 60 < told.value.retry_after_s <= gates.PAUSE_S
     let_pass(database, gates.PAUSE_S)
     call(database)
-    assert is_open(database, creates=True)
-
-
-def test_a_full_plan_closes_the_gate_only_for_calls_that_create(database: Database) -> None:
-    fails(database, VendorQuota("The plan is full."))
-    assert is_open(database)
-    assert not is_open(database, creates=True)
-    call(database)
-    assert not is_open(database, creates=True), "that a voice can be read does not say that there is room for another"
-    let_pass(database, gates.PAUSE_S)
-    call(database, creates=True)
-    assert shut(database) == []
-
-
-def test_a_full_plan_of_one_engine_is_none_of_anothers(database: Database) -> None:
-    fails(database, VendorQuota("The plan is full."))
-    assert is_open(database, creates=True, engine="btts_v2")
-    assert shut(database) == [(f"{VENDOR}/{ENGINE}", "VENDOR_QUOTA")]
-    call(database, creates=True, engine="btts_v2")
-    assert not is_open(database, creates=True), "a voice of another engine does not say that there is room for this"
-    with database.read() as session, pytest.raises(VendorPaused, match="The plan is full") as told:
-        gates.check(session, VENDOR, creates=ENGINE)
-    assert told.value.because == "VENDOR_QUOTA"
-    assert gates.PAUSE_S - 60 < told.value.retry_after_s <= gates.PAUSE_S
-
-
-def test_one_engine_is_opened_by_hand_and_the_other_stays_shut(database: Database) -> None:
-    for engine in (ENGINE, "btts_v2"):
-        with pytest.raises(VendorQuota):
-            call(database, VendorQuota("The plan is full."), creates=True, engine=engine)
-    with database.write() as session:
-        assert gates.resume(session, VENDOR, ENGINE)
-        assert not gates.resume(session, VENDOR, ENGINE)
-    assert is_open(database, creates=True)
-    assert not is_open(database, creates=True, engine="btts_v2")
-
-
-def test_a_deleted_voice_makes_room(database: Database) -> None:
-    fails(database, VendorQuota("The plan is full."))
-    with database.write() as session:
-        gates.has_room(session, VENDOR)
     assert is_open(database, creates=True)
 
 

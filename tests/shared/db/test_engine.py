@@ -1,5 +1,7 @@
 """What a database cannot do for the moment is told as that, so that whoever asks comes again."""
 
+from contextlib import suppress
+
 import pytest
 from sqlalchemy import text
 
@@ -17,6 +19,8 @@ def test_a_database_that_takes_no_writes_is_unavailable_until_it_does(postgres: 
             with pytest.raises(DatabaseUnavailable) as refused, database.write() as session:
                 session.execute(text(make))
         assert "no writes" in refused.value.message
+    with suppress(DatabaseUnavailable), database.read() as session:  # so may this one
+        session.execute(text("SELECT 1"))
     with database.write() as session:
         session.execute(text(make))
     database.dispose()
