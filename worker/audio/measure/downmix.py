@@ -17,8 +17,10 @@ MAX_LOSS_DB: Final = 5.0  # two strangers side by side lose 3 dB, a dead side 6 
 # voiceprints of the same speech with and without 0.012 of it have a cosine of .87 (2026-11).
 AUDIBLE_OFFSET: Final = 0.02
 
-# More than a dead side costs, so that somebody who walks from one side to the other is left in the mean.
+# More than a dead side costs, and than strangers lose beside each other, however many they are: so that somebody who
+# walks from one side to the other, and a table with a microphone for each of several people, are left in the mean.
 CANCELLED_DB: Final = 8.0
+STRANGER_DB: Final = 2.0
 MAX_CANCELLED: Final = 0.05  # of all sound: more of it is part of the voice
 HOP_S: Final = 0.1
 
@@ -74,18 +76,28 @@ class MixMeter:
     def add(self, signals: npt.NDArray[np.float32]) -> None:
         """Take the next of all `candidates`, shape (signals, frames)."""
         self._sums += np.einsum("rf,rf->r", signals, signals)
+        powers = self._powers(signals)
+        if len(powers) > 1:
+            strongest = powers[1:].max(axis=0)
+            least = strongest * 10 ** (-CANCELLED_DB / 10)
+            of_strangers = powers[1:].mean(axis=0) / (len(powers) - 1)
+            is_cancelled = powers[0] < np.minimum(least, of_strangers * 10 ** (-STRANGER_DB / 10))
+            self._sound += float(strongest.sum())
+            self._cancelled += float(strongest[is_cancelled].sum())
+
+    def pass_by(self, signal: npt.NDArray[np.float32]) -> None:
+        """Take the next of the one that is best so far alone, shape (frames,): nothing is learned of the others."""
+        self._powers(np.broadcast_to(signal, (self._sums.size, signal.size)))
+
+    def _powers(self, signals: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Keep, and return, the mean square of every hop that is now complete, shape (signals, hops)."""
         samples = np.concatenate((self._rest, signals), axis=1)
         count = samples.shape[1] // self._hop_frames
         self._rest = samples[:, count * self._hop_frames :].copy()
-        if not count:
-            return
-        hops = samples[:, : count * self._hop_frames].reshape(-1, count, self._hop_frames)
-        powers = np.einsum("rhf,rhf->rh", hops, hops) / np.float32(self._hop_frames)
+        hops = samples[:, : count * self._hop_frames].reshape(len(samples), count, self._hop_frames)
+        powers: npt.NDArray[np.float32] = np.einsum("rhf,rhf->rh", hops, hops) / np.float32(self._hop_frames)
         self._hops.append(powers)
-        if len(powers) > 1:
-            strongest = powers[1:].max(axis=0)
-            self._sound += float(strongest.sum())
-            self._cancelled += float(strongest[powers[0] < strongest * 10 ** (-CANCELLED_DB / 10)].sum())
+        return powers
 
     @property
     def row(self) -> int:

@@ -54,6 +54,8 @@ class Sides:
                 self._all = None
             signal = np.concatenate((self._rest, one.take(row_of(piece, self.row))[0]))[self._told :]
             self._rest, self._told = signal[:0], 0
+            if self._all is None:
+                self.mix.pass_by(signal)
             if signal.any():
                 self._heard.add(self.row)
         self._last = self._frames, piece

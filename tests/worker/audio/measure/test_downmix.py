@@ -52,6 +52,16 @@ def test_a_moment_that_cancels_and_a_walk_to_the_other_side_are_left_in_the_mean
     assert _met([VOICE, NOTHING], alike, [NOTHING, VOICE]).row == 0
 
 
+@pytest.mark.parametrize("persons", [2, 3])
+def test_people_who_speak_in_turn_into_microphones_of_their_own_are_left_in_the_mean(persons: int) -> None:
+    turns = [[VOICE if mine == turn else NOTHING for mine in range(persons)] for turn in range(persons)]
+    assert _met(*turns).row == 0
+
+
+def test_opposed_channels_beside_a_faint_third_are_not_mixed() -> None:
+    assert _met([VOICE, -VOICE, 0.1 * VOICE]).row in (1, 2)
+
+
 def test_a_candidates_power_is_told_for_every_tenth_of_a_second() -> None:
     powers = _met([VOICE, NOTHING], [NOTHING, NOTHING]).powers(1)
     assert powers.shape == (20,)

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from tests.worker.audio.signals import Samples, spoken, tone
+from tests.worker.audio.signals import Samples, spoken, tone, white_noise
 from worker.audio.measure import rota
+from worker.audio.measure.levels import listening_gain
 from worker.audio.measure.sides import Sides
 
 PIECE_FRAMES = 48_000
@@ -56,3 +57,11 @@ def test_sound_that_begins_between_the_places_counts_as_heard() -> None:
     sides, _made = _followed(late, 16_000)
     assert sides.is_settled
     assert sides.row == 0
+
+
+@pytest.mark.usefixtures("short_rounds")
+def test_a_voice_between_the_places_counts_for_how_loud_a_recording_is() -> None:
+    mostly_faint = white_noise(12.0, 16_000, rms=1e-4)
+    mostly_faint[:, 5 * 16_000 : 7 * 16_000] += 0.3 * spoken(2.0, 16_000)
+    sides, _made = _followed(np.concatenate((mostly_faint, mostly_faint)), 16_000)
+    assert listening_gain(sides.mix.powers(sides.row)) == 1.0
