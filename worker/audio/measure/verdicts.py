@@ -82,7 +82,7 @@ CHECKS: Final = {
         ),
         Check(
             "missing", "share", "claimed by the header and not there", _LESS, 0.05, None,
-            "The file is truncated: export it again.",
+            "The file breaks off or is damaged, and a part of it could not be read: export it again.",
         ),
         Check(
             "loudness", "LUFS", "integrated loudness (BS.1770)", _MORE, -45.0, -60.0,
