@@ -137,7 +137,9 @@ def make_workshop(tmp_path: Path) -> Iterator[Callable[..., Workshop]]:
     benches: list[Bench] = []
 
     def make(queues: frozenset[Queue] = frozenset(Queue), **overrides: object) -> Workshop:
-        settings = Settings(data_dir=tmp_path, sandbox_training_s=0.0, **overrides)  # type: ignore[arg-type]
+        # No heart beats here to renew a lease, so that it has to outlast the slowest stage of a busy machine.
+        lasting: dict[str, object] = {"lease_s": 3_600.0}
+        settings = Settings(data_dir=tmp_path, sandbox_training_s=0.0, **(lasting | overrides))  # type: ignore[arg-type]
         services = Services.open(settings)
         upgrade(services.database)
         keys.ensure_bootstrap(services.database, None)
