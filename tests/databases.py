@@ -51,7 +51,7 @@ class PostgresServer:
 
     def _set_read_only(self, name: str | None, word: str) -> None:
         self.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {word}")
-        self.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        self.execute(f"SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE datname = '{name}'")
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
