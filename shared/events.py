@@ -8,9 +8,11 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from shared import tidings
+from shared.db.closing import at_close
 from shared.db.models import Clone, Event
 from shared.db.moment import db_now
 from shared.states import EventType
+from shared.webhooks.deliveries import News
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +29,23 @@ class EventLine:
 def append(
     session: Session, *, clone_id: str, account_id: str, job_id: str, kind: EventType, data: dict[str, Any]
 ) -> int:
-    """Add a line to the clone's history and return its number; the clone row serialises concurrent writers."""
-    seq = session.execute(
-        update(Clone).where(Clone.id == clone_id).values(seq=Clone.seq + 1, updated_at=db_now()).returning(Clone.seq)
-    ).scalar_one()
+    """Add a line to the clone's history and return its number; the clone row serialises concurrent writers.
+
+    Who has a webhook is told of it: what to say is written at the end of the transaction, when all of it stands.
+    """
+    seq, callback_url, at = session.execute(
+        update(Clone)
+        .where(Clone.id == clone_id)
+        .values(seq=Clone.seq + 1, updated_at=db_now())
+        .returning(Clone.seq, Clone.callback_url, Clone.updated_at)
+    ).one()
     session.execute(
         insert(Event).values(
-            clone_id=clone_id, seq=seq, account_id=account_id, job_id=job_id, type=kind, data=data, at=db_now()
+            clone_id=clone_id, seq=seq, account_id=account_id, job_id=job_id, type=kind, data=data, at=at
         )
     )
     tidings.note_line(session, clone_id, seq)
+    at_close(session, News(account_id, clone_id, seq, kind, at, callback_url).write)
     return seq
 
 

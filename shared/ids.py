@@ -7,6 +7,7 @@ _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no
 
 ACCOUNT, KEY, CLONE, SAMPLE, JOB, SUBMISSION = "acc", "key", "vc", "smp", "job", "sub"
 HELD_SAMPLE, CALL = "hsm", "call"  # a sample that a vendor holds; one exchange with a vendor
+ENDPOINT, MESSAGE = "whe", "msg"  # who is told by webhook; what each of them is told
 
 
 def new_id(prefix: str) -> str:

@@ -9,6 +9,7 @@ from shared.settings import Settings
 from shared.states import Queue
 from shared.storage import open_storage
 from shared.storage.protocol import Storage
+from shared.vault import Vault, open_vault
 from shared.vendors import Vendors, open_vendors
 
 
@@ -20,6 +21,7 @@ class Services:
     database: Database
     storage: Storage
     vendors: Vendors
+    vault: Vault
 
     @classmethod
     def open(cls, settings: Settings, *, hurried: bool = False) -> Self:
@@ -32,5 +34,7 @@ class Services:
         except OSError as error:
             raise SetupError(f"CLONEPIPE_DATA_DIR cannot be used: {error.strerror}.") from error
         storage = open_storage(settings, hurried=hurried)
-        database = Database(settings.database_url, pool_size=max(10, len(Queue) * settings.worker_threads + 4))
-        return cls(settings, database, storage, open_vendors(settings, storage))
+        database = Database(settings.database_url, pool_size=max(10, len(Queue) * settings.worker_threads + 8))
+        key = settings.secret_key
+        vault = open_vault(None if key is None else key.get_secret_value(), settings.data_dir)
+        return cls(settings, database, storage, open_vendors(settings, storage), vault)

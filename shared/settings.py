@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import SetupError
 from shared.leash import LEASH_FD
+from shared.vault import parse_keys
 
 EMBEDDED = "embedded"
 BROKER_SCHEMES: Final = ("redis", "rediss", "redis+socket")  # the last is kombu's word for a unix socket
@@ -127,6 +128,21 @@ class Settings(BaseSettings):
     )
     sandbox_training_s: float = Field(4.0, ge=0, description="How long the sandbox vendor pretends to train")
 
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Keys that secrets are sealed with in the database, each 32 bytes in base64 (`openssl rand "
+        "-base64 32`), separated by commas: the first seals, all open; unset: one is made and kept in `secret-key` in "
+        "the data folder",
+    )
+    allow_private_webhooks: bool = Field(
+        False,
+        description="Let webhooks go to any address, without TLS and to any port, this machine and its network "
+        "included; for development only",
+    )
+    webhook_time_scale: float = Field(
+        1.0, gt=0, le=1, description="Multiplies the pauses between attempts at a webhook; below 1 only in tests"
+    )
+
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="`auto` is `console` on a terminal and `json` elsewhere"
     )
@@ -153,6 +169,16 @@ class Settings(BaseSettings):
                 "api_key", "it has visible ASCII characters only, no blanks and no line ends, also not around it"
             )
         return key
+
+    @field_validator("secret_key")
+    @classmethod
+    def _check_secret_key(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None:
+            try:
+                parse_keys(keys.get_secret_value())
+            except ValueError as error:
+                raise PydanticCustomError("secret_key", "{reason}", {"reason": str(error)}) from None
+        return keys
 
     @field_validator("database_url")
     @classmethod

@@ -53,9 +53,10 @@ class Vault:
         except InvalidTag:
             raise SetupError("A sealed secret was changed, or is another row's.") from None
 
-    def is_current(self, sealed: str) -> bool:
-        """Whether a secret is sealed with the first key."""
-        return sealed.startswith(f"{_VERSION}.{self._first}.")
+    @property
+    def mark(self) -> str:
+        """What every secret begins with that is sealed with the first key."""
+        return f"{_VERSION}.{self._first}."
 
 
 def parse_keys(text: str) -> tuple[bytes, ...]:

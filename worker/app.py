@@ -1,4 +1,7 @@
-"""The Celery app of the workshop. One task takes a job's id and does what is due; one looks for a late twin."""
+"""The Celery app of the workshop.
+
+One task takes a job's id and does what is due; one looks for a late twin; one takes an endpoint that is to be told.
+"""
 
 import atexit
 from typing import Any
@@ -8,11 +11,12 @@ from celery.signals import setup_logging, worker_ready, worker_shutting_down
 
 from shared import log
 from shared.broker import broker_url
-from shared.doorbell import LOOK_TASK, TASK, BackgroundBell, Doorbell, make_celery
+from shared.doorbell import DELIVER_TASK, LOOK_TASK, TASK, BackgroundBell, Doorbell, make_celery
 from shared.settings import Settings
 from shared.states import Queue
 from worker import rehearsal
 from worker.bench import Bench
+from worker.callbacks.courier import Courier
 from worker.lanes import Lanes
 from worker.late_look import look
 from worker.opening import open_services
@@ -46,8 +50,14 @@ def make_app(settings: Settings, queues: frozenset[Queue], slots: int) -> Celery
     def look_for_twins(submission_id: str) -> None:
         look(bench, submission_id)
 
+    courier = Courier(services)
+
+    def deliver(endpoint_id: str) -> None:
+        courier.take(endpoint_id)  # and returns: a receiver that hangs costs no slot
+
     app.task(advance, name=TASK)
     app.task(look_for_twins, name=LOOK_TASK)
+    app.task(deliver, name=DELIVER_TASK)
 
     def stop(**_: Any) -> None:
         bench.stopping.set()
@@ -60,6 +70,9 @@ def make_app(settings: Settings, queues: frozenset[Queue], slots: int) -> Celery
         worker_ready.connect(rehearse, weak=False)
     setup_logging.connect(_leave_logging_alone, weak=False)
     atexit.register(bench.desk.close)
+    if Queue.CALLBACK in queues:
+        courier.start()
+        atexit.register(courier.close)
     bench.heart.start()
     return app
 

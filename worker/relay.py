@@ -9,17 +9,19 @@ import time
 
 from shared import interrupt, jobs, leash, log, submissions
 from shared.broker import broker_url
-from shared.doorbell import LOOK_TASK, Doorbell
+from shared.doorbell import DELIVER_TASK, LOOK_TASK, Doorbell
 from shared.errors import BrokerUnavailable, DatabaseUnavailable, ServiceError
 from shared.services import Services
 from shared.settings import settings
 from shared.states import Queue
+from shared.webhooks import lines
 from worker.late_look import AGAIN_S
 from worker.opening import open_services
 from worker.sweep import sweep
 
 TICK_S = 0.25
 SWEEP_EVERY_S = 300.0
+_MOST_LINES_RUNG = 1000
 _logger = log.get(__name__)
 
 
@@ -37,8 +39,10 @@ class Relay:
             if self._bell.lost_its_memory():
                 with self._services.database.write() as session:
                     jobs.forget_announcements(session)
+                    lines.forget_announcements(session)
             rung = sum(self._announce(queue) for queue in Queue)
             self._announce_looks()
+            self._announce_lines()
         except BrokerUnavailable:
             if not self._broker_down:
                 _logger.warning("broker_unavailable")
@@ -73,6 +77,18 @@ class Relay:
             due = submissions.take_due_looks(session, again_in_s=AGAIN_S)
         for submission_id in due:
             self._bell.ring(Queue.VENDOR, submission_id, LOOK_TASK)
+
+    def _announce_lines(self) -> None:
+        """Ring for the endpoints that are to be told something, and that no worker has in hand."""
+        with self._services.database.read() as session:
+            if not lines.any_due(session):
+                return
+        if self._bell.waiting(Queue.CALLBACK) >= _MOST_LINES_RUNG:
+            return  # nobody takes them: ringing on would only fill the broker
+        with self._services.database.write() as session:
+            due = lines.announce_due(session)
+        for endpoint_id in due:
+            self._bell.ring(Queue.CALLBACK, endpoint_id, DELIVER_TASK)
 
 
 def main() -> None:

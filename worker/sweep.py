@@ -11,6 +11,7 @@ from shared import aside, idempotency, log
 from shared.db.models import PreparedFile, Sample, VendorCall
 from shared.db.moment import db_now
 from shared.services import Services
+from shared.webhooks import journal, keyring
 
 GRACE = timedelta(hours=6)  # no upload is waited for this long, and no stage runs this long
 CALLS_KEPT = timedelta(days=30)
@@ -27,6 +28,7 @@ def sweep(services: Services, *, now: datetime | None = None) -> int:
     sweep_idempotency_keys(services)
     sweep_vendor_calls(services)
     sweep_set_aside(services)
+    sweep_webhooks(services)
     services.storage.sweep_unfinished(GRACE.total_seconds())
     swept = 0
     for days in range(_DAYS_BACK + 1):
@@ -60,6 +62,22 @@ def sweep_set_aside(services: Services) -> None:
         keys = aside.drop_expired(session)
     for key in keys:
         services.storage.delete(key)
+
+
+def sweep_webhooks(services: Services) -> None:
+    """Forget what was told long ago, and seal with the present key what was sealed with a former one.
+
+    Raises: DatabaseUnavailable. SetupError: when a secret cannot be opened.
+    """
+    more = True
+    while more:
+        with services.database.write() as session:
+            more = journal.forget_old(session)
+    with services.database.read() as session:
+        more = keyring.any_sealed_otherwise(session, services.vault)
+    while more:
+        with services.database.write() as session:
+            more = keyring.reseal(session, services.vault) > 0
 
 
 def _sweep_day(services: Services, day: datetime, *, older_than: datetime) -> int:

@@ -6,7 +6,7 @@ from api.fields import DESCRIPTION_CHARS, GENDERS, JSON_CHARS, NAME_CHARS, URL_C
 from shared.documents import clone_document, timestamp
 from shared.events import EventLine
 from shared.states import Denoise, Trim
-from shared.vendors import Vendors
+from shared.vendors import Vendors, notice_of
 from shared.vendors.engines import Engine, Range
 from shared.vendors.protocol import Vendor
 from shared.views import ClonePage, CloneView
@@ -14,7 +14,7 @@ from shared.views import ClonePage, CloneView
 
 def clone_shape(view: CloneView, vendors: Vendors) -> dict[str, Any]:
     """Return one clone."""
-    return clone_document(view, vendors.notice_of(view.vendor))
+    return clone_document(view, notice_of(view.vendor))
 
 
 def page_shape(page: ClonePage, newest: ClonePage, vendors: Vendors) -> dict[str, Any]:

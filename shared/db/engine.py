@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from shared import tidings
+from shared.db.closing import close
 from shared.errors import DatabaseUnavailable, SetupError
 
 _BUSY_TIMEOUT_S = 15.0
@@ -49,6 +50,7 @@ class Database:
         with named_errors(), Session(self._writing, expire_on_commit=False) as session:
             with session.begin():
                 yield session
+                close(session)
             news = tidings.taken(session)
         if news is not None and self.listener is not None:
             self.listener(news)

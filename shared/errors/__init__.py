@@ -21,6 +21,8 @@
     │   ├── Canceled                  CANCELED                      409
     │   ├── NotCancelable             NOT_CANCELABLE                409
     │   ├── NotRetryable              NOT_RETRYABLE                 409
+    │   ├── NotReplayable             NOT_REPLAYABLE                409
+    │   ├── WebhookLimitExceeded      WEBHOOK_LIMIT_EXCEEDED        409
     │   ├── ExtensionUnsupported      EXTENSION_UNSUPPORTED         409
     │   ├── AlreadyAdopted            ALREADY_ADOPTED               409
     │   ├── VerificationNotRequired   VERIFICATION_NOT_REQUIRED     409
@@ -109,6 +111,7 @@ from shared.errors.request import (
     MissingScope,
     NotCancelable,
     NotFound,
+    NotReplayable,
     NotRetryable,
     RangeNotSatisfiable,
     RateLimited,
@@ -119,6 +122,7 @@ from shared.errors.request import (
     UploadTimeout,
     VerificationNotRequired,
     VerificationRejected,
+    WebhookLimitExceeded,
     WebhookUrlRefused,
 )
 from shared.errors.root import ServiceError
@@ -192,6 +196,7 @@ __all__ = [
     "NoSpeech",
     "NotCancelable",
     "NotFound",
+    "NotReplayable",
     "NotRetryable",
     "RangeNotSatisfiable",
     "RateLimited",
@@ -221,6 +226,7 @@ __all__ = [
     "VerificationNotRequired",
     "VerificationOverdue",
     "VerificationRejected",
+    "WebhookLimitExceeded",
     "WebhookUrlRefused",
     "WorkerLost",
 ]

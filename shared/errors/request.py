@@ -141,6 +141,18 @@ class NotRetryable(RequestError):
     code, status = "NOT_RETRYABLE", 409
 
 
+class NotReplayable(RequestError):
+    """The webhook's delivery cannot be sent again."""
+
+    code, status = "NOT_REPLAYABLE", 409
+
+
+class WebhookLimitExceeded(RequestError):
+    """The account has as many webhook endpoints as it may. Delete one that is not needed."""
+
+    code, status = "WEBHOOK_LIMIT_EXCEEDED", 409
+
+
 class ExtensionUnsupported(RequestError):
     """Voices of this engine take no further samples."""
 

@@ -32,6 +32,16 @@ _OPENERS: Final[tuple[Callable[[Settings], Vendor | None], ...]] = (
 )
 
 
+_NOTICES: Final[Mapping[str, str | None]] = {
+    kind.name: kind.notice for kind in (bland.Bland, elevenlabs.ElevenLabs, buena.Buena, retell.Retell, Sandbox)
+}
+
+
+def notice_of(name: str) -> str | None:
+    """Return what is shown beside a vendor's clones."""
+    return _NOTICES.get(name)
+
+
 def engine_named(vendor: str, engine: str | None = None) -> Engine:
     """Return a declared engine, configured here or not; a vendor's first without `engine`. Raises: InvalidField."""
     if vendor not in ENGINES:
@@ -63,11 +73,6 @@ class Vendors:
 
     def __iter__(self) -> Iterator[Vendor]:
         return iter(self._by_name.values())
-
-    def notice_of(self, name: str) -> str | None:
-        """Return what is shown beside a vendor's clones."""
-        vendor = self._by_name.get(name)
-        return vendor.notice if vendor else None
 
     def engine_of(self, vendor: str, engine: str) -> Engine | None:
         """Return the engine that a row names, or None when it is not configured here any more."""

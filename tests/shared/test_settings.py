@@ -60,8 +60,8 @@ def test_any_other_broker_is_refused_in_a_sentence_without_its_password(
 
 
 def test_keys_do_not_show_when_settings_are_printed() -> None:
-    chosen = Settings(bootstrap_api_key="very-secret-key", api_key="another-secret")  # type: ignore[arg-type]
-    assert "secret" not in repr(chosen) + str(chosen)
+    chosen = Settings(bootstrap_api_key="very-hidden-key", api_key="another-hidden-key")  # type: ignore[arg-type]
+    assert "hidden" not in repr(chosen) + str(chosen)
 
 
 @pytest.mark.parametrize(
@@ -122,3 +122,10 @@ def test_a_database_in_memory_is_refused(url: str, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("url", ["sqlite:///relative.db", "sqlite:////tmp/x.db?timeout=3", "postgresql+psycopg://h/d"])
 def test_a_database_that_processes_can_share_is_taken(url: str) -> None:
     assert Settings(database_url=url).database_url == url
+
+
+def test_keys_of_secrets_that_cannot_be_ones_are_refused_unshown() -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings(secret_key="nonsense-and-too-short")  # type: ignore[arg-type]
+    assert "32 bytes in base64" in str(refused.value)
+    assert "nonsense" not in str(refused.value)

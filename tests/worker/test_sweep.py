@@ -1,12 +1,15 @@
 """What a dead upload or a dead stage left behind is swept, and nothing else."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from shared.db.models import VendorCall
+from shared import clones
+from shared.db.models import Delivery, DeliveryAttempt, VendorCall, WebhookEndpoint
 from shared.db.moment import db_now
 from shared.storage.protocol import put
+from tests.conftest import an_order
 from tests.worker.conftest import Workshop
 from worker.sweep import GRACE, sweep, sweep_vendor_calls
 
@@ -69,3 +72,27 @@ def test_what_was_said_to_vendors_is_forgotten_after_a_month(workshop: Workshop)
     sweep_vendor_calls(workshop.bench.services)
     with workshop.database.read() as session:
         assert list(session.scalars(select(VendorCall.id))) == ["call_new"]
+
+
+def test_what_was_told_a_month_ago_is_forgotten_with_the_callback_that_nobody_uses(workshop: Workshop) -> None:
+    month = 31 * 24 * 3600.0
+    for url in ("https://old.example.com/", "https://new.example.com/"):
+        with workshop.database.write() as session:
+            clones.create(session, replace(an_order(), callback_url=url), max_clones=0, training_typical_s=1)
+    with workshop.database.write() as session:
+        old = session.scalars(select(WebhookEndpoint.id).where(WebhookEndpoint.url == "https://old.example.com/")).one()
+        session.execute(update(WebhookEndpoint).where(WebhookEndpoint.id == old).values(created_at=db_now(-month)))
+        told = (
+            update(Delivery).where(Delivery.endpoint_id == old).values(created_at=db_now(-month)).returning(Delivery.id)
+        )
+        session.add(
+            DeliveryAttempt(
+                delivery_id=session.execute(told).scalar_one(), number=1, at=db_now(), status=500, took_ms=1,
+                failure="status", detail="", excerpt="",
+            )
+        )  # fmt: skip
+    sweep(workshop.bench.services)
+    with workshop.database.read() as session:
+        assert session.scalars(select(WebhookEndpoint.url)).all() == ["https://new.example.com/"]
+        assert len(session.scalars(select(Delivery)).all()) == 1
+        assert session.scalars(select(DeliveryAttempt)).all() == []
