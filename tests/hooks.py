@@ -2,7 +2,8 @@
 
 `/WORDS/NAME` answers the n-th request to that path with the n-th of the comma-separated words, and with the last from
 then on: a status (`204`), one with a Retry-After in seconds (`503:7`), `redirect:TO` (302 to that path of ours),
-`slow:SECONDS` (204 after a while), `hang` (never), `cut` (the connection is ended). `GET /ledger` returns all requests.
+`slow:SECONDS` (204 after a while), `hang` (never), `cut` (the connection is ended), `fatal:PID` (204 to a sender that
+never reads it: it is stopped before and killed after). `GET /ledger` returns all requests.
 
     python -m tests.hooks PORT
 """
@@ -10,6 +11,7 @@ then on: a status (`204`), one with a Retry-After in seconds (`503:7`), `redirec
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -63,6 +65,10 @@ async def _answer(writer: asyncio.StreamWriter, word: str) -> bool:
         case "slow":
             await asyncio.sleep(float(value))
             return await _say(writer, 204)
+        case "fatal":
+            os.kill(int(value), signal.SIGSTOP)
+            await _say(writer, 204)
+            os.kill(int(value), signal.SIGKILL)
         case "redirect":
             return await _say(writer, 302, location=f"/{value}")
         case status:

@@ -6,8 +6,8 @@ be moved from one to the other without refusing anything.
 
 from typing import Final
 
-from sqlalchemy import ColumnElement, case, null, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, case, null, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from shared.db.models import WebhookEndpoint
 from shared.db.moment import db_now
@@ -26,15 +26,15 @@ def signing_keys(session: Session, vault: Vault, endpoint_id: str) -> tuple[str,
 
     Raises: SetupError: when they were sealed with a key that is not ours.
     """
-    asked = select(WebhookEndpoint.account_id, WebhookEndpoint.kind).where(WebhookEndpoint.id == endpoint_id)
-    account_id, kind = session.execute(asked).one()
-    keeper = (
-        (WebhookEndpoint.account_id == account_id, WebhookEndpoint.kind == EndpointKind.DEFAULT)
-        if kind is EndpointKind.CALLBACK
-        else (WebhookEndpoint.id == endpoint_id,)
-    )
-    former = case((WebhookEndpoint.former_until > db_now(), WebhookEndpoint.former_secret), else_=None)
-    row = session.execute(select(WebhookEndpoint.id, WebhookEndpoint.sealed_secret, former).where(*keeper)).first()
+    told, keeper = aliased(WebhookEndpoint), WebhookEndpoint
+    is_accounts = and_(keeper.account_id == told.account_id, keeper.kind == EndpointKind.DEFAULT)
+    is_its_own = and_(keeper.id == told.id, told.kind != EndpointKind.CALLBACK)
+    former = case((keeper.former_until > db_now(), keeper.former_secret), else_=None)
+    row = session.execute(
+        select(keeper.id, keeper.sealed_secret, former)
+        .join(told, or_(is_its_own, and_(told.kind == EndpointKind.CALLBACK, is_accounts)))
+        .where(told.id == endpoint_id)
+    ).first()
     if row is None:
         return ()
     return tuple(vault.open(sealed, of=row[0]) for sealed in row[1:] if sealed is not None)

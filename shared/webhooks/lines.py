@@ -119,9 +119,8 @@ def settle(session: Session, line: Line, heard: Collection[Heard], patience: Pat
     if failed and (line.is_failing or any(one.is_gone for one in failed)):
         _lock_all(session, line)  # it may be disabled, which its account's other endpoints are told
     row, now = _fenced(session, line, lease_until=db_now(lease_s))
-    for one in heard:
-        _note(session, one)
-        _move(session, one, patience)
+    _note(session, heard)
+    _move(session, heard, patience)
     values = health_after(heard, patience, is_active=row.is_active, failing_since=row.failing_since, now=now)
     if values:
         session.execute(update(WebhookEndpoint).where(WebhookEndpoint.id == line.endpoint_id).values(**values))
@@ -181,28 +180,46 @@ def _lock_all(session: Session, line: Line) -> None:
     ).all()
 
 
-def _note(session: Session, one: Heard) -> None:
-    number = select(func.coalesce(func.max(DeliveryAttempt.number), 0) + 1).where(
-        DeliveryAttempt.delivery_id == one.parcel.id
+def _note(session: Session, heard: Collection[Heard]) -> None:
+    """Write the attempts, each under the next number of its delivery."""
+    if not heard:
+        return
+    told = {one.parcel.id for one in heard}
+    last = session.execute(
+        select(DeliveryAttempt.delivery_id, func.max(DeliveryAttempt.number))
+        .where(DeliveryAttempt.delivery_id.in_(told))
+        .group_by(DeliveryAttempt.delivery_id)
     )
-    session.execute(
-        insert(DeliveryAttempt).values(
-            delivery_id=one.parcel.id, number=number.scalar_subquery(), at=one.at, status=one.status,
-            took_ms=one.took_ms, failure=one.failure, detail=one.detail, excerpt=one.excerpt,
+    numbers = {delivery_id: number for delivery_id, number in last}
+    rows = []
+    for one in heard:
+        numbers[one.parcel.id] = number = numbers.get(one.parcel.id, 0) + 1
+        rows.append(
+            {
+                "delivery_id": one.parcel.id, "number": number, "at": one.at, "status": one.status,
+                "took_ms": one.took_ms, "failure": one.failure, "detail": one.detail, "excerpt": one.excerpt,
+            }
+        )  # fmt: skip
+    session.execute(insert(DeliveryAttempt), rows)
+
+
+def _move(session: Session, heard: Collection[Heard], patience: Patience) -> None:
+    """Write what comes next of the deliveries; of one that was given up meanwhile nothing."""
+    _change(session, [one.parcel.id for one in heard if one.failure is None], DeliveryState.DELIVERED)
+    for one in heard:
+        if one.failure is None:
+            continue
+        pause_s = patience.pause_s(one.parcel.attempts + 1, one.retry_after_s)
+        if pause_s is None:
+            _change(session, [one.parcel.id], DeliveryState.FAILED)
+        else:
+            _change(session, [one.parcel.id], DeliveryState.PENDING, due_at=db_now(pause_s), finished_at=None)
+
+
+def _change(session: Session, ids: list[str], state: DeliveryState, **values: Any) -> None:
+    if ids:
+        session.execute(
+            update(Delivery)
+            .where(Delivery.id.in_(ids), Delivery.state == DeliveryState.PENDING)
+            .values(**({"finished_at": db_now()} | values), state=state, attempts=Delivery.attempts + 1)
         )
-    )  # fmt: skip
-
-
-def _move(session: Session, one: Heard, patience: Patience) -> None:
-    """Write what comes next of a delivery; of one that was replayed or forgotten meanwhile only what is true."""
-    values: dict[str, Any] = {"attempts": Delivery.attempts + 1}
-    pause_s = patience.pause_s(one.parcel.attempts + 1, one.retry_after_s)
-    if one.failure is None:
-        values |= {"state": DeliveryState.DELIVERED, "finished_at": db_now()}
-    elif pause_s is None:
-        values |= {"state": DeliveryState.FAILED, "finished_at": db_now()}
-    else:
-        values["due_at"] = db_now(pause_s)
-    session.execute(
-        update(Delivery).where(Delivery.id == one.parcel.id, Delivery.state == DeliveryState.PENDING).values(**values)
-    )

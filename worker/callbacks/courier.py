@@ -21,7 +21,6 @@ from shared.webhooks.schedule import Patience
 from worker.callbacks.attempt import Sender
 from worker.callbacks.round import Post, Round
 
-LEASE_S: Final = 30.0  # twice what an attempt may take: a worker that died is followed soon, one that lives is not
 _DATABASE_THREADS: Final = 4
 _MOST_FLIGHTS: Final = 400  # of all lines together: each is a socket
 _LET_FLY_S: Final = 5.0  # what is under way when the worker stops is waited for so long
@@ -33,10 +32,10 @@ _logger = log.get(__name__)
 class Courier:
     """Delivers for one worker process, from `start` to `close`. `sender` goes to the receivers; its default is ours."""
 
-    def __init__(self, services: Services, *, sender: Sender | None = None, lease_s: float = LEASE_S) -> None:
+    def __init__(self, services: Services, *, sender: Sender | None = None) -> None:
         self._services = services
         self._sender = sender or Sender(allow_private=services.settings.allow_private_webhooks)
-        self._lease_s = lease_s
+        self._lease_s = services.settings.lease_s
         self._loop = asyncio.new_event_loop()
         self._threads = ThreadPoolExecutor(_DATABASE_THREADS, thread_name_prefix="courier-database")
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)

@@ -87,23 +87,36 @@ class Round:
         return self._line.is_called and not self._post.stopping.is_set()
 
     async def _deliver(self) -> None:
+        landed: list[Heard] = []
         while True:
             self._post.rung.clear()
-            if self._may_begin and len(self._flying) < self._width:
-                for parcel in await self._post.write(self._next):
+            if landed or self._has_room or time.monotonic() - self._renewed_at_s > self._post.lease_s / 3:
+                for parcel in await self._post.write(lambda session: self._turn(session, landed)):  # noqa: B023 - awaited
                     self._flying[asyncio.ensure_future(self._fly(parcel))] = parcel
             if not self._flying:
                 return
             await self._wait()
             landed = [flight.result() for flight in self._flying if flight.done()]
             self._flying = {flight: parcel for flight, parcel in self._flying.items() if not flight.done()}
-            if landed or time.monotonic() - self._renewed_at_s > self._post.lease_s / 3:
-                self._renewed_at_s = time.monotonic()
-                self._line = await self._post.write(lambda session: self._settle(session, landed))  # noqa: B023
-                self._adapt(landed)
+
+    @property
+    def _has_room(self) -> bool:
+        return self._may_begin and len(self._flying) < self._width
+
+    def _turn(self, session: Session, landed: list[Heard]) -> tuple[Parcel, ...]:
+        """Settle what landed, or show a sign of life, and return what is to be sent now: one transaction for both."""
+        began_s = time.monotonic()
+        if landed:
+            line = lines.settle(session, self._line, landed, self._post.patience, lease_s=self._post.lease_s)
+        else:
+            line = self._line
+            lines.renew(session, line, self._post.lease_s)
+        self._line, self._renewed_at_s = line, began_s
+        self._adapt(landed)
+        return self._next(session) if self._has_room else ()
 
     def _next(self, session: Session) -> tuple[Parcel, ...]:
-        """Return what is to be sent now, with the secrets as they are now."""
+        """Return what is due, with the secrets as they are now."""
         in_hand = [parcel.id for parcel in self._flying.values()]
         found = lines.due(session, self._line, most=self._width - len(in_hand), but=in_hand)
         if found:
@@ -112,12 +125,6 @@ class Round:
                 keyring.ensure_default(session, self._post.vault, self._line.account_id)
                 self._keys = keyring.signing_keys(session, self._post.vault, self._line.endpoint_id)
         return found
-
-    def _settle(self, session: Session, landed: list[Heard]) -> Line:
-        if not landed:
-            lines.renew(session, self._line, self._post.lease_s)
-            return self._line
-        return lines.settle(session, self._line, landed, self._post.patience, lease_s=self._post.lease_s)
 
     async def _wait(self) -> None:
         """Wait until something lands, something new may be due, or it is time for a sign of life."""
@@ -130,10 +137,8 @@ class Round:
             rung.cancel()
 
     def _adapt(self, landed: list[Heard]) -> None:
-        if any(one.failure is not None for one in landed):
-            self._width = 1
-        else:
-            self._width = min(_WIDEST, self._width + len(landed))
+        is_failing = any(one.failure is not None for one in landed)
+        self._width = 1 if is_failing else min(_WIDEST, self._width + len(landed))
 
     async def _fly(self, parcel: Parcel) -> Heard:
         async with self._post.flights:

@@ -48,9 +48,9 @@ def courier(services: Services) -> Iterator[Courier]:
 class running:
     """A courier, and a relay that rings for what is due."""
 
-    def __init__(self, services: Services, *, lease_s: float = 30.0) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
-        self.courier = Courier(services, lease_s=lease_s)
+        self.courier = Courier(services)
         self._ended = threading.Event()
         self._relay = threading.Thread(target=self._ring)
 
@@ -161,6 +161,14 @@ def test_a_receiver_that_is_gone_is_called_once_and_never_again(
     assert (disabled["endpointId"], "410" in disabled["reason"]) == (endpoint_id, True)
 
 
+def test_who_asks_for_time_is_given_it(services: Services, courier: Courier, receiver: Receiver) -> None:
+    endpoint_id, _ = subscribe(services, receiver.url("429:2,204", "throttled"))
+    create(services)
+    assert arrived(services, endpoint_id)
+    first, second = receiver.ledger("throttled")
+    assert second["at"] - first["at"] >= 2.0
+
+
 def test_one_that_hangs_delays_no_other(services: Services, courier: Courier, receiver: Receiver) -> None:
     hanging, _ = subscribe(services, receiver.url("hang", "hanging"))
     quick, _ = subscribe(services, receiver.url("204", "quick"))
@@ -230,10 +238,13 @@ def test_a_secret_that_cannot_be_opened_costs_no_attempt(services: Services, rec
         assert arrived(services, endpoint_id)
 
 
-def test_a_long_line_is_kept_alive_while_a_receiver_is_slow(services: Services, receiver: Receiver) -> None:
+def test_a_long_line_is_kept_alive_while_a_receiver_is_slow(
+    make_workshop: Callable[..., Workshop], receiver: Receiver
+) -> None:
+    services = make_workshop(allow_private_webhooks=True, lease_s=1.0).bench.services
     endpoint_id, _ = subscribe(services, receiver.url("slow:3", "slow"))
     create(services)
-    with running(services, lease_s=1.0):
+    with running(services):
         assert arrived(services, endpoint_id)
     assert len(receiver.ledger("slow")) == 1
     assert row(services, endpoint_id).fence == 1
