@@ -33,6 +33,7 @@ from shared.errors import DatabaseUnavailable, IdempotencyKeyReused, IdempotentC
 from shared.idempotency import KeptAnswer, Reservation
 from shared.keys import Caller
 from shared.services import Services
+from shared.vault import Vault
 
 HEADER: Final = "Idempotency-Key"
 REPLAYED: Final = "Idempotent-Replayed"
@@ -40,7 +41,7 @@ PARAMETER: Final[dict[str, Any]] = {
     "name": HEADER,
     "in": "header",
     "required": False,
-    "description": "A word of your own, new for every clone, the same for every retry: what was created is created "
+    "description": "A word of your own, new for everything new, the same for every retry: what was created is created "
     "once, and a retry gets the first answer again, or 410 when the clone was deleted since. Kept for 24 hours.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
@@ -62,17 +63,29 @@ class Reserved:
         """Whether an earlier request has earned the key's answer, so that this one must not create."""
         return isinstance(self._held, KeptAnswer)
 
-    def complete(self, session: Session, fingerprint: str, answer: Response, *, clone_id: str | None = None) -> None:
+    def complete(
+        self,
+        session: Session,
+        fingerprint: str,
+        answer: Response,
+        *,
+        clone_id: str | None = None,
+        vault: Vault | None = None,
+    ) -> None:
         """Keep a successful JSON answer in the transaction that creates; `clone_id` is the clone that it tells of.
 
+        An answer that shows a secret is sealed with `vault`, here and in `replay`.
         Raises: IdempotencyInFlight: the lease lapsed and another request took over; the transaction must not commit.
         """
         if isinstance(self._held, Reservation):
-            kept = KeptAnswer(fingerprint, answer.status_code, bytes(answer.body).decode())
+            body = bytes(answer.body).decode()
+            if vault is not None:
+                body = vault.seal(body, of=fingerprint)
+            kept = KeptAnswer(fingerprint, answer.status_code, body)
             idempotency.complete(session, self._held, kept, clone_id=clone_id)
             self.is_settling = True
 
-    def replay(self, fingerprint: str) -> Response:
+    def replay(self, fingerprint: str, vault: Vault | None = None) -> Response:
         """Return the first answer again.
 
         Raises: IdempotencyKeyReused: this request asks for something else; IdempotentCloneDeleted: what the first one
@@ -89,7 +102,8 @@ class Reserved:
                 f"What this {HEADER} created was deleted since, and the answer that told of it is forgotten. "
                 "To create it anew, use a new key."
             )
-        return Response(self._held.body, self._held.status, headers={REPLAYED: "true"}, media_type="application/json")
+        body = self._held.body if vault is None else vault.open(self._held.body, of=fingerprint)
+        return Response(body, self._held.status, headers={REPLAYED: "true"}, media_type="application/json")
 
 
 @asynccontextmanager

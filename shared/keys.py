@@ -26,6 +26,7 @@ class Scope(StrEnum):
     READ = "voice:read"
     UPDATE = "voice:update"
     DELETE = "voice:delete"
+    WEBHOOKS = "webhook:manage"
 
 
 ALL_SCOPES: Final = tuple(Scope)

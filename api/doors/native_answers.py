@@ -120,13 +120,16 @@ class Clone(Camel):
     ]
 
 
+IgnoredFields = Annotated[
+    list[str],
+    Field(default=[], json_schema_extra=_may_be_absent, description="Fields that mean nothing here; absent: none"),
+]
+
+
 class TakenClone(Clone):
     """A clone as it is after a request that took fields."""
 
-    ignored_fields: Annotated[
-        list[str],
-        Field(default=[], json_schema_extra=_may_be_absent, description="Fields that mean nothing here; absent: none"),
-    ]
+    ignored_fields: IgnoredFields
 
 
 class Page(Camel):

@@ -19,6 +19,7 @@ from api.intake.recordings import IntakeLimits, ReceivedForm, receive_form
 from api.intake.twins import refuse_twins
 from api.intake.void import VoidStorage
 from api.order import FIELDS, OrderForm
+from api.webhooks import vet
 from shared import clones, views
 from shared.clones import NewSample
 from shared.errors import DatabaseUnavailable
@@ -60,6 +61,7 @@ async def _create(request: Request, caller: Caller, answer: Answer, reservation:
     try:
         engine = order.complete(services.vendors, services.settings.default_vendor)
         new = order.clone(clone_id, caller.account_id, samples_of(form))
+        await run_in_threadpool(vet, new.callback_url, services.settings)
 
         def commit() -> tuple[str, Response]:
             with services.database.write() as session:

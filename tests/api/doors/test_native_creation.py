@@ -28,7 +28,7 @@ def test_recordings_become_a_clone(door: Door) -> None:
     answer = door.post(
         ("one.flac", SPEECH), ("two.wav", WAV + b"\0" * 5000),
         name="Anna", description="warm", language="pt-BR", gender="female", denoise="off", trim="off",
-        labels='{"team": "sales"}', settings='{"stability": 0.5}', callback_url="https://example.com/hook",
+        labels='{"team": "sales"}', settings='{"stability": 0.5}', callback_url="https://93.184.215.14/hook",
     )  # fmt: skip
     assert answer.status_code == 201
     body = answer.json()
@@ -41,7 +41,7 @@ def test_recordings_become_a_clone(door: Door) -> None:
         "error_message": None, "stage": "validate", "waitingFor": None, "isTerminal": False, "seq": 1,
         "vendor": "sandbox", "engine": "default", "language": "pt-BR", "gender": "female", "denoise": "off",
         "trim": "off", "labels": {"team": "sales"}, "settings": {"stability": 0.5},
-        "callbackUrl": "https://example.com/hook",
+        "callbackUrl": "https://93.184.215.14/hook",
     }  # fmt: skip
     assert {name: data[name] for name in expected} == expected
     assert "no voice is trained" in data["notice"]

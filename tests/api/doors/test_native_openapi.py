@@ -15,7 +15,7 @@ from tests.api.doors.conftest import SPEECH, Door
 CLONES = "/api/v2/voice-clones"
 EXAMPLES = {
     "labels": '{"team": "sales"}', "settings": '{"stability": 0.5}', "language": "en", "vendor": "sandbox",
-    "engine": "default", "callback_url": "https://example.com/hook",
+    "engine": "default", "callback_url": "https://93.184.215.14/hook",
 }  # fmt: skip
 
 
