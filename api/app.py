@@ -17,6 +17,7 @@ from api.doors import (
     native_deliveries,
     native_erasure,
     native_extension,
+    native_listening,
     native_retry,
     native_samples,
     native_sent,
@@ -40,7 +41,7 @@ from shared.storage.protocol import PART_BYTES
 DOORS = (
     native_check.router, native_adopt.router, native.router, native_samples.router, native_extension.router,
     native_sent.router, native_cancel.router, native_retry.router, native_erasure.router, native_verification.router,
-    native_webhooks.router, native_deliveries.router,
+    native_webhooks.router, native_deliveries.router, native_listening.router,
 )  # fmt: skip
 _CLIENT_LEFT = 499  # nginx's number; nobody reads the answer, the log's line does
 _logger = log.get(__name__)

@@ -82,33 +82,34 @@ class Client:
                 ("files", (readable(path.name), _Counted(stack.enter_context(path.open("rb")), counter)))
                 for path in order.files
             ]
-            return self._ask("POST", "/voice-clones", data=dict(order.fields), files=files, headers=headers)
+            return self.ask("POST", "/voice-clones", data=dict(order.fields), files=files, headers=headers)
 
     def adopt(self, wishes: Mapping[str, str]) -> dict[str, Any]:
         """Make a clone of a voice that exists at a vendor."""
-        return self._ask("POST", "/voice-clones/adopt", json=dict(wishes))
+        return self.ask("POST", "/voice-clones/adopt", json=dict(wishes))
 
     def get(self, voice_id: str) -> dict[str, Any]:
         """Return a clone."""
-        return self._ask("GET", _path(voice_id))
+        return self.ask("GET", _path(voice_id))
 
     def page(self, limit: int, offset: int) -> dict[str, Any]:
         """Return `limit` clones after the newest `offset`, as `voiceClones`, and how many there are, as `total`."""
-        return self._ask("GET", "/voice-clones", params={"limit": limit, "offset": offset})
+        return self.ask("GET", "/voice-clones", params={"limit": limit, "offset": offset})
 
     def cancel(self, voice_id: str) -> dict[str, Any]:
         """Cancel what is going on with a clone; return the clone."""
-        return self._ask("POST", f"{_path(voice_id)}/cancel")
+        return self.ask("POST", f"{_path(voice_id)}/cancel")
 
     def retry(self, voice_id: str) -> dict[str, Any]:
         """Try again what has failed of a clone; return the clone."""
-        return self._ask("POST", f"{_path(voice_id)}/retry")
+        return self.ask("POST", f"{_path(voice_id)}/retry")
 
     def report(self, voice_id: str) -> dict[str, Any]:
         """Return what was measured and done to the clone's recordings."""
-        return self._ask("GET", f"{_path(voice_id)}/report")
+        return self.ask("GET", f"{_path(voice_id)}/report")
 
-    def _ask(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+    def ask(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        """Make a request; return the `data` of its answer, or all of it."""
         try:
             answer = self._http.request(method, path, **request)
         except httpx.HTTPError as error:

@@ -20,6 +20,9 @@ from shared.services import Services
 
 ANSWER_WITHIN_S: Final = 4.0  # longer than a part's own timeouts, which say more than that it does not answer
 KEPT_S: Final = 1.0
+PRIVATE_WEBHOOKS: Final = (
+    "CLONEPIPE_ALLOW_PRIVATE_WEBHOOKS is set: webhooks may go to any address, this machine and its network included"
+)
 
 
 class Probe:
@@ -94,7 +97,9 @@ async def readyz(request: Request) -> JSONResponse:
     parts = await health.parts()
     ready = parts["database"] == "ok" and parts["storage"] == "ok"
     state = "ok" if all(part == "ok" for part in parts.values()) else "degraded" if ready else "unavailable"
-    return JSONResponse({"status": state, "parts": parts}, 200 if ready else 503)
+    services: Services = request.app.state.services
+    notices = {"notices": [PRIVATE_WEBHOOKS]} if services.settings.allow_private_webhooks else {}
+    return JSONResponse({"status": state, "parts": parts, **notices}, 200 if ready else 503)
 
 
 def _database(services: Services) -> str:

@@ -8,7 +8,20 @@ from typing import Final
 
 import typer
 
-from api.commands import administration, adopt, check, clone, demo, doctor, listing, second_thoughts, serving, vendors
+from api.commands import (
+    administration,
+    adopt,
+    check,
+    clone,
+    demo,
+    doctor,
+    listen,
+    listing,
+    second_thoughts,
+    serving,
+    vendors,
+    webhooks,
+)
 from shared.errors import ServiceError, SetupError
 
 _UNWRITABLE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
@@ -33,10 +46,12 @@ app.command("status")(clone.status)
 app.command("cancel")(second_thoughts.cancel)
 app.command("retry")(second_thoughts.retry)
 app.command("list")(listing.list_clones)
+app.command("listen")(listen.listen)
 app.command("doctor")(doctor.doctor)
 app.add_typer(administration.accounts, name="accounts")
 app.add_typer(administration.keys, name="keys")
 app.add_typer(vendors.vendors, name="vendors")
+app.add_typer(webhooks.webhooks, name="webhooks")
 
 
 def run() -> None:

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.client import KEY_FILE
+from api.health import PRIVATE_WEBHOOKS
 from api.listener import inherit
 from api.protocol import BoundedProtocol
 from api.supervisor import ChildSpec, bind, supervise
@@ -41,6 +42,7 @@ _HUSHED_OF_VALKEY = (
     "is now ready to exit",
 )
 _HUSHED_OF_CELERY = ("worker: Warm shutdown", "worker: Cold shutdown")
+_logger = log.get(__name__)
 
 
 def serve(chosen: Settings) -> int:
@@ -60,7 +62,7 @@ def serve(chosen: Settings) -> int:
 
         def greet(stopping: threading.Event) -> None:
             if _answers(url, stopping):
-                typer.echo(_banner(url, chosen) + _broker_notice(chosen), err=True)
+                typer.echo(_banner(url, chosen) + _broker_notice(chosen) + _webhook_notice(chosen), err=True)
 
         return supervise(_children(chosen, listener), ready=greet)
 
@@ -156,6 +158,10 @@ def _broker_notice(chosen: Settings) -> str:
     return "\nCLONEPIPE_BROKER_URL cannot be reached: recordings are accepted, work begins when the broker is back\n"
 
 
+def _webhook_notice(chosen: Settings) -> str:
+    return f"\n{PRIVATE_WEBHOOKS}\n" if chosen.allow_private_webhooks else ""
+
+
 def _short(path: Path) -> str:
     home = Path.home()
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
@@ -167,6 +173,8 @@ def serve_api(chosen: Settings, descriptor: int | None) -> None:
     leash.watch()
     inherited = None if descriptor is None else inherit(descriptor)
     services = Services.open(chosen, hurried=True)
+    if chosen.allow_private_webhooks:
+        _logger.warning("private_webhooks_allowed", meaning=PRIVATE_WEBHOOKS)
     require_current(services.database)
     secret = chosen.bootstrap_api_key
     keys.ensure_bootstrap(services.database, secret.get_secret_value() if secret else None)

@@ -5,8 +5,10 @@ from typing import Any, Final
 from api import fields
 from shared.errors import InvalidField, MissingField
 from shared.settings import Settings
+from shared.states import EndpointKind
 from shared.webhooks.destinations import check_destination
 from shared.webhooks.endpoints import EndpointChange, NewEndpoint
+from shared.webhooks.listening import MOST_AT_ONCE, Answered
 from shared.webhooks.messages import TYPES
 
 FIELDS: Final = ("url", "eventTypes", "description")
@@ -43,6 +45,35 @@ def endpoint_change(document: dict[str, Any]) -> EndpointChange:
             changeable=list(CHANGEABLE),
         )
     return wish
+
+
+def listener_order(document: dict[str, Any]) -> NewEndpoint:
+    """Return the listener that a document asks for. Raises: InvalidField."""
+    return NewEndpoint(url=None, event_types=_event_types(document) or None, kind=EndpointKind.LISTENER)
+
+
+def listener_answers(document: dict[str, Any]) -> tuple[int, list[Answered]]:
+    """Return the lease, and what became of each delivery under it. Raises: InvalidField."""
+    lease, answers = document.get("lease"), document.get("answers")
+    if not isinstance(lease, int) or isinstance(lease, bool) or not 0 <= lease < 2**31:
+        raise InvalidField("'lease' must be the number that the deliveries were fetched with.", field="lease")
+    if (
+        not isinstance(answers, list)
+        or len(answers) > MOST_AT_ONCE
+        or not all(isinstance(one, dict) for one in answers)
+    ):
+        raise InvalidField(f"'answers' must be a list of at most {MOST_AT_ONCE} objects.", field="answers")
+    return lease, [_answered(one) for one in answers]
+
+
+def _answered(one: dict[str, Any]) -> Answered:
+    status, took_ms = one.get("status"), one.get("tookMs", 0)
+    if status is not None and (not isinstance(status, int) or not 100 <= status <= 599):
+        raise InvalidField("'answers.status' must be a status of HTTP, or null where no answer came.", field="answers")
+    if not isinstance(took_ms, int) or not 0 <= took_ms < 2**31:
+        raise InvalidField("'answers.tookMs' must be a whole number of milliseconds.", field="answers")
+    detail, excerpt = (fields.description(f"answers.{name}", str(one.get(name, ""))) for name in ("detail", "response"))
+    return Answered(str(one.get("deliveryId")), status, took_ms, detail, excerpt)
 
 
 def ignored(document: dict[str, Any], known: tuple[str, ...]) -> list[str]:

@@ -140,9 +140,11 @@ def ensure_bootstrap(database: Database, key: str | None) -> None:
         with database.write() as session:
             if session.get(Account, MAIN_ACCOUNT) is None:
                 create_account(session, account_id=MAIN_ACCOUNT)
-            known = session.scalar(select(ApiKey.id).where(ApiKey.digest == digest(key))) if key else None
+            known = session.scalars(select(ApiKey).where(ApiKey.digest == digest(key))).first() if key else None
             if key and known is None:
                 create_key(session, MAIN_ACCOUNT, name="bootstrap", key=key)
+            elif known is not None and set(known.scopes) < set(ALL_SCOPES):
+                known.scopes = [str(scope) for scope in ALL_SCOPES]  # made by a version that knew fewer
     except IntegrityError:
         with database.read() as session:
             if session.get(Account, MAIN_ACCOUNT) is None:

@@ -11,7 +11,7 @@ from shared import aside, idempotency, log
 from shared.db.models import PreparedFile, Sample, VendorCall
 from shared.db.moment import db_now
 from shared.services import Services
-from shared.webhooks import journal, keyring
+from shared.webhooks import journal, keyring, listening
 
 GRACE = timedelta(hours=6)  # no upload is waited for this long, and no stage runs this long
 CALLS_KEPT = timedelta(days=30)
@@ -73,6 +73,8 @@ def sweep_webhooks(services: Services) -> None:
     while more:
         with services.database.write() as session:
             more = journal.forget_old(session)
+    with services.database.write() as session:
+        listening.forget_idle(session)
     with services.database.read() as session:
         more = keyring.any_sealed_otherwise(session, services.vault)
     while more:

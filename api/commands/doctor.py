@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from api.commands.callbacks import webhooks
 from api.commands.dealings import vendors_and_clock
 from api.commands.finding import Finding, State
 from api.commands.outcome import EXIT_FAILED
@@ -205,5 +206,5 @@ def _optional(_chosen: Settings) -> Iterator[Finding]:
 
 
 _CHECKS: Final[tuple[Callable[[Settings], Iterator[Finding]], ...]] = (
-    _settings, _data_folder, _database, _storage, _broker, vendors_and_clock, _decoders, _optional,
+    _settings, _data_folder, _database, _storage, _broker, vendors_and_clock, webhooks, _decoders, _optional,
 )  # fmt: skip

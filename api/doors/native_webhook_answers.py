@@ -10,6 +10,7 @@ from shared.documents import timestamp
 from shared.states import DeliveryState, EndpointKind
 from shared.webhooks.endpoints import DEFAULT, EndpointView
 from shared.webhooks.journal import DeliveryView
+from shared.webhooks.listening import MOST_AT_ONCE
 from shared.webhooks.messages import TYPES
 
 
@@ -94,6 +95,28 @@ class Deliveries(Camel):
     total: int
 
 
+class Fetchable(Camel):
+    """A delivery to be forwarded with these headers, or shown."""
+
+    delivery_id: str
+    type: str
+    headers: dict[str, Any]
+    body: str
+
+
+class Fetched(Camel):
+    """What is to be answered for under a lease of a minute; null: nothing is due."""
+
+    lease: int | None
+    deliveries: list[Fetchable]
+
+
+class Settled(Camel):
+    """How many deliveries were answered for."""
+
+    settled: int
+
+
 _TYPES: Final = {"type": "array", "items": {"type": "string", "enum": list(TYPES)}, "nullable": True}
 _FIELDS: Final[dict[str, Any]] = {
     "eventTypes": {**_TYPES, "description": "What to be told of; left out, null or empty: everything"},
@@ -113,6 +136,29 @@ def _body(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 CREATE_BODY: Final = _body({"url": _URL, **_FIELDS}, required=["url"])
+LISTEN_BODY: Final = _body({"eventTypes": _FIELDS["eventTypes"]})
+SETTLE_BODY: Final = _body(
+    {
+        "lease": {"type": "integer", "description": "As it was fetched"},
+        "answers": {
+            "type": "array",
+            "maxItems": MOST_AT_ONCE,
+            "description": "What became of each delivery; 2xx counts as accepted",
+            "items": {
+                "type": "object",
+                "required": ["deliveryId"],
+                "properties": {
+                    "deliveryId": {"type": "string"},
+                    "status": {"type": "integer", "nullable": True},
+                    "tookMs": {"type": "integer"},
+                    "detail": {"type": "string"},
+                    "response": {"type": "string"},
+                },
+            },
+        },
+    },
+    required=["lease", "answers"],
+)
 CHANGE_BODY: Final = _body(
     {
         "url": {**_URL, "nullable": True},

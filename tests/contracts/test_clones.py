@@ -4,12 +4,12 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from shared import claims, clones, events, keys, views
 from shared.clones import CloneChange
 from shared.db.engine import Database
-from shared.db.models import Account, Clone, Sample
+from shared.db.models import Account, ApiKey, Clone, Sample
 from shared.errors import CloneLimitExceeded, NotFound
 from shared.keys import MAIN_ACCOUNT, create_account
 from shared.states import EventType, Stage, Status
@@ -177,3 +177,14 @@ def test_the_bootstrap_key_is_made_once(database: Database) -> None:
         keys.ensure_bootstrap(database, "operator-key")
     with database.read() as session:
         assert keys.find_caller(session, "operator-key") is not None
+
+
+def test_the_operators_key_gains_the_permissions_of_a_newer_version(database: Database) -> None:
+    keys.ensure_bootstrap(database, "operator-key")
+    with database.write() as session:
+        session.execute(update(ApiKey).values(scopes=["voice:read"]))
+    keys.ensure_bootstrap(database, "operator-key")
+    with database.read() as session:
+        caller = keys.find_caller(session, "operator-key")
+    assert caller is not None
+    assert caller.scopes == frozenset(keys.ALL_SCOPES)

