@@ -19,6 +19,7 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.envelope import refusal_body
+from api.readers import Reader
 from api.requests import new_request_id
 from shared import log
 from shared.errors import HeadersTooLarge, MalformedBody, MethodUnknown, RequestError, UploadTimeout
@@ -51,6 +52,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._has_peer_ended = False
         self._parting: RequestError | None = None  # what is to be said once the requests before it are answered
         self._dropped_bytes = 0
+        self._reader = Reader(self.loop)
 
     @override
     def connection_made(self, transport: Any) -> None:
@@ -58,8 +60,19 @@ class BoundedProtocol(HttpToolsProtocol):
         self._start_timer()
 
     @override
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._reader.owes(self.transport)
+
+    @override
+    def resume_writing(self) -> None:
+        self._reader.owes_nothing()
+        super().resume_writing()
+
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._reader.owes_nothing()
         super().connection_lost(exc)
 
     @override

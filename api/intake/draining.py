@@ -48,12 +48,15 @@ class BodyWatch:
 class DrainingResponse(Response):
     """A JSON answer that lets the client finish sending: at most `drain_bytes` and `drain_s` of it.
 
-    Without BodyWatch it cannot know that nothing is left to read, and then gives up after `idle_s` without a byte.
+    It gives up after `pause_s` without a byte; without BodyWatch, where it cannot know that nothing is left to read,
+    already after `idle_s`. The bytes are more than any request may have, because who sends them sees no answer before
+    the last of them.
     """
 
     media_type = "application/json"
-    drain_bytes: ClassVar[int] = 64 * MIB
-    drain_s: ClassVar[float] = 5.0
+    drain_bytes: ClassVar[int] = 1024 * MIB
+    drain_s: ClassVar[float] = 60.0
+    pause_s: ClassVar[float] = 5.0
     idle_s: ClassVar[float] = 1.0
 
     def __init__(self, body: bytes, *, status: int, headers: Mapping[str, str] | None = None) -> None:
@@ -69,7 +72,7 @@ class DrainingResponse(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": bytes(self.body), "more_body": True})
         # The last, empty message is held back: after it uvicorn gives no more of the request.
-        await self._drop_rest(receive, self.idle_s if body is None else self.drain_s)
+        await self._drop_rest(receive, self.idle_s if body is None else self.pause_s)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _drop_rest(self, receive: Receive, idle_s: float) -> None:

@@ -26,7 +26,6 @@ class PacedStream(AsyncIterator[bytes]):
     """
 
     def __init__(self, chunks: AsyncIterator[bytes], *, min_rate_bytes_s: int, window_s: float) -> None:
-        self.passed_bytes = 0  # before the chunk that was given last
         self.received_bytes = 0
         self._chunks = chunks
         self._min_rate_bytes_s = min_rate_bytes_s
@@ -44,7 +43,6 @@ class PacedStream(AsyncIterator[bytes]):
         began_s = anyio.current_time()
         with anyio.move_on_after(self._patience_s()):
             chunk = await anext(self._chunks)
-            self.passed_bytes = self.received_bytes
             self.received_bytes += len(chunk)
             if self._min_rate_bytes_s:
                 self._waited_s += anyio.current_time() - began_s

@@ -89,7 +89,6 @@ async def receive_form(
         file_field=file_field,
         on_field=on_field,
         owner=owner,
-        left_bytes=lambda: None if content_length is None else content_length - chunks.passed_bytes,
     )
     try:
         async with aclosing(form_events(chunks, content_type_header)) as events:
@@ -128,7 +127,6 @@ class _Receiver:
     file_field: str
     on_field: Callable[[str, str], None] | None
     owner: str | None
-    left_bytes: Callable[[], int | None]
     fields: dict[str, list[str]] = field(default_factory=dict)
     recordings: list[StoredRecording] = field(default_factory=list)
     file_count: int = 0
@@ -196,7 +194,6 @@ class _Receiver:
             key=self.key_for(index),
             filename=filename,
             max_bytes=self.limits.max_file_bytes,
-            announced_bytes=self.left_bytes(),
             owner=self.owner,
         )
 

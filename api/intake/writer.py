@@ -24,6 +24,7 @@ from shared.settings import MIB
 from shared.storage.protocol import ObjectWriter, Storage
 
 MAX_WAITING: Final = 1  # parts that wait behind the one that is being stored
+COUNTED_BYTES: Final = 64 * MIB  # of a file beyond its limit: they would be drained in any case
 HEAD_BYTES: Final = 64 * 1024  # of each part, outside of the pool: who sends no more than this takes no buffer
 
 _logger = log.get(__name__)
@@ -44,8 +45,8 @@ class StoredRecording:
 class RecordingWriter:
     """Takes one file's bytes. End it with `finish` or `abort`; after an error only `abort` may follow.
 
-    `announced_bytes` is what the request's length leaves for this file at most, None where nothing is declared.
-    `owner` is whose share of the buffers is used.
+    A file beyond `max_bytes` is counted on and dropped for a while, so that its size can be told: the request's length
+    says nothing of one file among several. `owner` is whose share of the buffers is used.
     """
 
     def __init__(
@@ -56,7 +57,6 @@ class RecordingWriter:
         key: str,
         filename: str,
         max_bytes: int,
-        announced_bytes: int | None = None,
         owner: str | None = None,
     ) -> None:
         self.key = key
@@ -65,7 +65,6 @@ class RecordingWriter:
         self._storage = storage
         self._buffers = buffers
         self._max_bytes = max_bytes
-        self._announced_bytes = announced_bytes
         self._owner = owner
         self._head = bytearray()  # the part's bytes until there are enough of them for a buffer
         self._buffer: bytearray | None = None
@@ -84,8 +83,10 @@ class RecordingWriter:
         Raises: FileTooLarge, InvalidFileFormat, StorageUnavailable.
         """
         self.received_bytes += len(data)
+        if self.received_bytes > self._max_bytes + COUNTED_BYTES:
+            raise self._too_large(f"more than {shown_mb(self._max_bytes + COUNTED_BYTES)} MB came already")
         if self.received_bytes > self._max_bytes:
-            raise self._too_large()
+            return
         while data:
             if self._buffer is None and self._filled_bytes + len(data) > HEAD_BYTES:
                 await self._move_to_buffer()
@@ -96,12 +97,17 @@ class RecordingWriter:
                 await self._hand_over()
 
     async def finish(self) -> StoredRecording:
-        """Store what is left and make the object visible. Raises: EmptyFile, InvalidFileFormat, StorageUnavailable."""
+        """Store what is left and make the object visible.
+
+        Raises: EmptyFile, FileTooLarge, InvalidFileFormat, StorageUnavailable.
+        """
         if self.received_bytes == 0:
             raise EmptyFile(
                 f"'{self._filename}' has no bytes. Record it again, or check that the export finished.",
                 rejected_files=[self._filename],
             )
+        if self.received_bytes > self._max_bytes:
+            raise self._too_large(f"it has {shown_mb(self.received_bytes)} MB")
         if self._filled_bytes:
             if self._container is None:
                 self._sniff()
@@ -213,17 +219,13 @@ class RecordingWriter:
         except ServiceError as error:
             _logger.warning("upload_left_behind", key=self.key, code=error.code)
 
-    def _too_large(self) -> FileTooLarge:
-        """Tell the size as far as it is known: what the request's length allows for, else what was read."""
-        announced_bytes = self._announced_bytes or 0
-        size_mb = shown_mb(max(announced_bytes, self.received_bytes))
-        found = f"it has about {size_mb} MB" if announced_bytes > self._max_bytes else f"{size_mb} MB came already"
+    def _too_large(self, found: str) -> FileTooLarge:
         max_mb = shown_mb(self._max_bytes)
         return FileTooLarge(
             f"'{self._filename}' exceeds the limit of {max_mb} MB per file: {found}. "
             "Shorten it, or export it as FLAC or MP3.",
             max_size_mb=max_mb,
-            rejected_files=[{"filename": self._filename, "size_mb": size_mb}],
+            rejected_files=[{"filename": self._filename, "size_mb": shown_mb(self.received_bytes)}],
         )
 
 

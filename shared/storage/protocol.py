@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 PART_BYTES = 5 * 1024 * 1024  # S3's smallest part that may be followed by another (Amazon S3 multipart limits, 2026-11)
-READ_BYTES = 1024 * 1024  # the most that one block of `read` carries
+READ_BYTES = 256 * 1024  # the most that one block of `read` carries: each reader of a recording holds one or two
 
 _SEGMENT = re.compile(r"(?!\.{1,2}\Z)[a-z0-9._-]{1,128}")
 _MAX_KEY_CHARS = 512

@@ -139,14 +139,16 @@ def test_a_file_too_large_is_refused_as_the_limit_is_passed(tmp_path):
             yield bytes(MIB)
 
     error = refused(tmp_path, FileTooLarge, never_ending())
-    assert error.details == {"max_size_mb": 20, "rejected_files": [{"filename": "long.wav", "size_mb": 20.1}]}
-    assert read <= 21 * MIB
+    assert error.details == {"max_size_mb": 20, "rejected_files": [{"filename": "long.wav", "size_mb": 84.1}]}
+    assert "more than 84 MB came already" in error.message
+    assert read <= 85 * MIB
 
 
-def test_a_file_too_large_is_told_by_the_declared_length_of_the_request(tmp_path):
-    body = body_of([("name", None, b"x"), ("files", "long.wav", wav(30 * MIB))])
+def test_a_file_too_large_is_told_with_its_own_size_whatever_comes_beside_it(tmp_path):
+    body = body_of([("name", None, b"x"), ("files", "long.wav", wav(30 * MIB)), ("files", "b.wav", wav(9 * MIB))])
     error = refused(tmp_path, FileTooLarge, body, length=len(body))
-    assert error.details["rejected_files"] == [{"filename": "long.wav", "size_mb": 30.1}]
+    assert error.details["rejected_files"] == [{"filename": "long.wav", "size_mb": 30}]
+    assert "it has 30 MB" in error.message
 
 
 def test_a_format_nobody_reads_is_refused_with_the_first_bytes(tmp_path):

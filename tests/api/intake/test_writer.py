@@ -70,10 +70,8 @@ class _WatchedWriter:
             raise StorageUnavailable("the answer was lost")
 
 
-def recording(storage, pool, *, max_bytes=100 * MIB, announced_bytes=None):
-    return RecordingWriter(
-        storage, pool, key="a/1", filename="my voice.wav", max_bytes=max_bytes, announced_bytes=announced_bytes
-    )
+def recording(storage, pool, *, max_bytes=100 * MIB):
+    return RecordingWriter(storage, pool, key="a/1", filename="my voice.wav", max_bytes=max_bytes)
 
 
 async def fed(writer, data, step=65_536):
@@ -161,16 +159,21 @@ def test_bytes_of_no_format_are_refused_before_an_object_is_begun(tmp_path, size
 
 
 @pytest.mark.parametrize(
-    ("announced_bytes", "size_mb", "told"),
-    [(None, 1.1, "1.1 MB came already"), (75 * MIB, 75, "about 75 MB"), (MIB, 1.1, "1.1 MB came already")],
+    ("more_bytes", "size_mb", "told"), [(1, 1.1, "it has 1.1 MB"), (74 * MIB, 65.1, "more than 65 MB")]
 )
-def test_a_byte_over_the_limit_is_refused_with_the_size_as_far_as_it_is_known(tmp_path, announced_bytes, size_mb, told):
+def test_a_byte_over_the_limit_is_refused_with_the_size_as_far_as_it_is_known(tmp_path, more_bytes, size_mb, told):
     async def upload():
-        writer = recording(FolderStorage(tmp_path), BufferPool(2), max_bytes=MIB, announced_bytes=announced_bytes)
-        data = wav(MIB + 1)
-        await writer.write(memoryview(data)[:MIB])
+        writer = recording(FolderStorage(tmp_path), BufferPool(2), max_bytes=MIB)
+        data = wav(MIB)
+
+        async def whole():
+            await writer.write(memoryview(data)[:MIB])
+            for start in range(0, more_bytes, MIB // 16):
+                await writer.write(memoryview(data)[: min(MIB // 16, more_bytes - start)])
+            await writer.finish()
+
         with pytest.raises(FileTooLarge) as refused:
-            await writer.write(memoryview(data)[MIB:])
+            await whole()
         await writer.abort()
         return refused.value
 
@@ -180,6 +183,7 @@ def test_a_byte_over_the_limit_is_refused_with_the_size_as_far_as_it_is_known(tm
     }  # fmt: skip
     assert told in refused.message
     assert "limit of 1 MB" in refused.message
+    assert files_below(tmp_path) == []
 
 
 def test_a_file_of_exactly_the_limit_is_taken(tmp_path):

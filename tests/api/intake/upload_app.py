@@ -33,6 +33,7 @@ class QuickDraining(DrainingResponse):
     drain_bytes = 4 * MIB
     drain_s = 0.5
     idle_s = 0.3
+    pause_s = 0.5
 
 
 def create_app(folder, *, watched=True, draining=DrainingResponse):
