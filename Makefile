@@ -9,7 +9,7 @@ FILE ?=
 SOUNDS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo up fakes test lint types imports docs docs-check check fmt lock bench sound-eval clean
+.PHONY: help install dev demo up fakes test lint types imports docs docs-check check fmt lock bench sound-eval policy clean
 
 ##@ Use
 help: ## Show this list
@@ -72,9 +72,18 @@ $(VENV)/.sound: $(VENV)/.dev tests/sound_eval/requirements.txt
 	@$(PIP) install --require-hashes --no-deps -r tests/sound_eval/requirements.txt
 	@touch $@
 
+policy: dev $(VENV)/policy/.installed ## Hold image and manifests to checkov's rules (in an environment of its own)
+	@$(BIN)/python -m tests.deploy.policy $(VENV)/policy/bin/checkov
+
+$(VENV)/policy/.installed: tests/deploy/policy.lock
+	@$(PYTHON) -m venv $(VENV)/policy
+	@$(VENV)/policy/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: -r tests/deploy/policy.lock
+	@touch $@
+
 lock: ## Resolve the lock files anew (needs uv)
 	@uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --only-binary :all: --custom-compile-command "make lock" pyproject.toml tests/build.in -o $(LOCK)
 	@uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --only-binary :all: --custom-compile-command "make lock" --group dev -c $(LOCK) -o $(DEV_LOCK)
+	@uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --only-binary :all: --custom-compile-command "make lock" tests/deploy/policy.in -o tests/deploy/policy.lock
 
 clean: ## Remove the environment and caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
