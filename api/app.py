@@ -16,6 +16,7 @@ from api.doors import (
     native_check,
     native_deliveries,
     native_erasure,
+    native_events,
     native_extension,
     native_listening,
     native_retry,
@@ -31,6 +32,7 @@ from api.intake.buffers import BufferPool
 from api.intake.checking import CheckRoom
 from api.intake.draining import BodyWatch
 from api.limits import RateLimitHeaders, RequestLimits
+from api.live.feed import Feed, Room
 from api.requests import RequestIds
 from shared import log
 from shared.doorbell import BackgroundBell
@@ -39,7 +41,8 @@ from shared.services import Services
 from shared.storage.protocol import PART_BYTES
 
 DOORS = (
-    native_check.router, native_adopt.router, native.router, native_samples.router, native_extension.router,
+    native_check.router, native_adopt.router, native.router, native_events.router, native_samples.router,
+    native_extension.router,
     native_sent.router, native_cancel.router, native_retry.router, native_erasure.router, native_verification.router,
     native_webhooks.router, native_deliveries.router, native_listening.router,
 )  # fmt: skip
@@ -60,6 +63,8 @@ def create_app(services: Services, doorbell: BackgroundBell) -> FastAPI:
     app.state.buffers = BufferPool(services.settings.upload_buffers, PART_BYTES)
     app.state.health = health.Health(services, doorbell)
     app.state.direct = CapacityLimiter(direct.THREADS)
+    room = Room(services.settings.max_streams, services.settings.max_streams_per_key)
+    app.state.feed = Feed(services.database, doorbell.broker_url, room=room)
     app.state.checks = CheckRoom(services.settings)
     for router in DOORS:
         app.include_router(router)

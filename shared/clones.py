@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import func, insert, null, or_, select, update
 from sqlalchemy.orm import Session
 
-from shared import erasures, events, jobs
+from shared import erasures, events, jobs, tidings
 from shared.db.models import Account, Clone, Sample
 from shared.db.moment import db_now
 from shared.errors import CloneLimitExceeded
@@ -184,6 +184,7 @@ def delete(session: Session, account_id: str, clone_id: str) -> str:
     ).scalar_one_or_none()
     if deleted is None:
         raise not_found(clone_id)
+    tidings.note_change(session, clone_id)
     # Whoever began a job at this very moment has committed by now: its row could not be seen before.
     ended = jobs.take_over(session, clone_id) or ended
     leased_until = None if ended is None else ended.leased_until

@@ -25,7 +25,7 @@ from shared.tidings import Tidings
 TASK: Final = "clonepipe.advance"
 LOOK_TASK: Final = "clonepipe.look"
 DELIVER_TASK: Final = "clonepipe.deliver"
-TIDINGS_CHANNEL: Final = "clonepipe:tidings"  # carries {"clones": {id: seq}}
+TIDINGS_CHANNEL: Final = "clonepipe:tidings"  # carries {"clones": {id: seq}}; 0: no new line
 SOCKET_TIMEOUT_S: Final = 1.0
 _BREAKER_S: Final = 2.0
 _BACKLOG: Final = 1000
@@ -74,7 +74,7 @@ class Doorbell:
     def __init__(self, broker_url: str) -> None:
         self._celery = make_celery(broker_url)
         self._redis = redis.Redis.from_url(
-            _redis_url(broker_url), socket_timeout=SOCKET_TIMEOUT_S, socket_connect_timeout=SOCKET_TIMEOUT_S, retry=None
+            redis_url(broker_url), socket_timeout=SOCKET_TIMEOUT_S, socket_connect_timeout=SOCKET_TIMEOUT_S, retry=None
         )
 
     def ring(self, name: Queue, job_id: str, task: str = TASK) -> None:
@@ -108,7 +108,7 @@ class Doorbell:
             raise BrokerUnavailable from error
 
 
-def _redis_url(broker_url: str) -> str:
+def redis_url(broker_url: str) -> str:
     """Return a broker URL as redis-py spells it."""
     return broker_url.replace("redis+socket://", "unix://", 1)
 
@@ -120,6 +120,7 @@ class BackgroundBell:
     """
 
     def __init__(self, broker_url: str) -> None:
+        self.broker_url = broker_url
         self._bell = Doorbell(broker_url)
         self._due: queue.Queue[Callable[[], None]] = queue.Queue(maxsize=_BACKLOG)
         self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)

@@ -95,6 +95,12 @@ class Settings(BaseSettings):
     requests_per_minute_per_account: int = Field(
         1200, ge=0, description="Requests a minute that one API process takes from one account; 0 is no limit"
     )
+    max_streams: int = Field(
+        1000, ge=0, description="Streams and waiting polls that one API process holds open at once; 0 is no limit"
+    )
+    max_streams_per_key: int = Field(
+        100, ge=0, description="Streams and waiting polls of one key that one API process holds open; 0 is no limit"
+    )
     max_files: int = Field(10, ge=1, le=1000, description="Files one request may carry")
     max_file_mb: int = Field(50, ge=1, le=5000, description="Size limit of one file in MiB")
     max_sample_minutes: int = Field(

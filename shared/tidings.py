@@ -15,7 +15,10 @@ _KEY: Final = "tidings"
 
 @dataclass(slots=True)
 class Tidings:
-    """The news of one transaction: the newest `seq` of each clone that got a line, and endpoints with work."""
+    """The news of one transaction: the newest `seq` of each clone that got a line, and endpoints with work.
+
+    The `seq` 0 is of a clone that changed and got no line.
+    """
 
     clones: dict[str, int] = field(default_factory=dict)
     endpoints: set[str] = field(default_factory=set)
@@ -27,6 +30,11 @@ Listener = Callable[[Tidings], None]
 def note_line(session: Session, clone_id: str, seq: int) -> None:
     """Note that a clone's history has a new line."""
     _of(session).clones[clone_id] = seq
+
+
+def note_change(session: Session, clone_id: str) -> None:
+    """Note that a clone is shown otherwise than before, without a new line in its history."""
+    _of(session).clones.setdefault(clone_id, 0)
 
 
 def note_delivery(session: Session, endpoint_id: str) -> None:

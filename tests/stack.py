@@ -41,6 +41,7 @@ class Stack:
     process: subprocess.Popen[bytes]
     settings: Settings
     profile: Profile = LAPTOP
+    environment: dict[str, str] = field(default_factory=dict)
     _client: httpx.Client | None = field(default=None)
 
     @property
@@ -162,7 +163,7 @@ def start(folder: Path, settings: Mapping[str, object], profile: Profile = LAPTO
             [sys.executable, "-P", "-m", "api", "up"], env=environment, stdin=subprocess.DEVNULL, stdout=log,
             stderr=log, start_new_session=True,
         )  # fmt: skip
-    stack = Stack(folder, f"http://127.0.0.1:{port}", process, Settings(**chosen), profile)  # type: ignore[arg-type]
+    stack = Stack(folder, f"http://127.0.0.1:{port}", process, Settings(**chosen), profile, environment)  # type: ignore[arg-type]
     assert until(lambda: _is_ready(stack, ready), START_S), stack.log()
     return stack
 

@@ -1,6 +1,6 @@
 """The native door: Buena's paths, envelope, field names and codes, with our own fields beside them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.concurrency import run_in_threadpool
@@ -19,14 +19,13 @@ from api.doors.native_shapes import (
     CREATE_BODY,
     EXAMPLES,
     clone_shape,
-    event_shape,
     page_shape,
     vendor_shape,
 )
 from api.envelope import success
 from api.intake.creation import create_clone
 from api.intake.document import receive_document
-from shared import clones, events, sent, views
+from shared import clones, sent, views
 from shared.idempotency import forget_answers
 from shared.keys import Caller, Scope
 from shared.ownership import not_found
@@ -154,29 +153,6 @@ def delete_clone(request: Request, caller: Deleter, voice_id: VoiceId) -> JSONRe
         forget_answers(session, caller.account_id, voice_id)
     request.app.state.doorbell.ring(QUEUE_OF[Stage.SUBMIT], job_id)
     return JSONResponse({"success": True, "message": "Voice clone deleted successfully", "deleted_id": voice_id})
-
-
-@router.get(
-    "/voice-clones/{voice_id}/events", response_model=answers.Answer[answers.History], summary="A clone's history"
-)
-def list_events(
-    request: Request,
-    caller: Reader,
-    voice_id: VoiceId,
-    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="The last line that is known already")] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000, description="The most lines of one answer")] = 100,
-) -> JSONResponse:
-    """Return what happened to a clone, oldest first, after the line number `after`."""
-    with _services(request).database.read() as session:
-        view = views.get(session, caller.account_id, voice_id)
-        lines = events.history(session, voice_id, after_seq=after, limit=limit)
-    data: dict[str, Any] = {
-        "events": [event_shape(line) for line in lines],
-        "after": lines[-1].seq if lines else after,
-        "seq": view.seq,
-        "isTerminal": view.is_terminal,
-    }
-    return success(data)
 
 
 @router.get(

@@ -35,6 +35,7 @@
     │   ├── VerificationRejected      VERIFICATION_REJECTED         422
     │   ├── RateLimited               RATE_LIMIT_EXCEEDED           429
     │   ├── CloneLimitExceeded        VOICE_CLONE_LIMIT_EXCEEDED    429
+    │   ├── StreamLimitExceeded       STREAM_LIMIT_EXCEEDED         429
     │   ├── HeadersTooLarge           HEADERS_TOO_LARGE             431
     │   └── MethodUnknown             METHOD_UNKNOWN                501
     ├── AudioError                    AUDIO_ERROR                   422
@@ -68,6 +69,7 @@
     ├── DecoderLost                   DECODER_LOST                  500  retryable
     ├── CheckLost                     CHECK_LOST                    503  retryable
     ├── CheckOverdue                  CHECK_OVERDUE                 503
+    ├── StreamsFull                   STREAMS_FULL                  503  retryable
     ├── WorkerLost                    WORKER_LOST                   500
     ├── ClaimLost                     CLAIM_LOST                    500  never leaves the worker
     └── SetupError                    SETUP                         500  told to the operator, exit code 2
@@ -117,6 +119,7 @@ from shared.errors.request import (
     RateLimited,
     RequestError,
     SampleLimitExceeded,
+    StreamLimitExceeded,
     TooManyFiles,
     Unauthorized,
     UploadTimeout,
@@ -136,6 +139,7 @@ from shared.errors.service import (
     SetupError,
     SourceMissing,
     StorageUnavailable,
+    StreamsFull,
     WorkerLost,
 )
 from shared.errors.vendor import (
@@ -206,6 +210,8 @@ __all__ = [
     "SetupError",
     "SourceMissing",
     "StorageUnavailable",
+    "StreamLimitExceeded",
+    "StreamsFull",
     "TooManyFiles",
     "TrainingFailed",
     "TrainingOverdue",

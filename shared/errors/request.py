@@ -213,6 +213,12 @@ class CloneNotFound(NotFound):
     code = "VOICE_CLONE_NOT_FOUND"
 
 
+class StreamLimitExceeded(RequestError):
+    """The key holds as many streams and waiting polls open as it may."""
+
+    code, status = "STREAM_LIMIT_EXCEEDED", 429
+
+
 class HeadersTooLarge(RequestError):
     """The request's head, its address and headers, is larger than this service reads."""
 

@@ -45,6 +45,12 @@ class CheckOverdue(ServiceError):
     code, status = "CHECK_OVERDUE", 503
 
 
+class StreamsFull(ServiceError):
+    """This process holds as many streams and waiting polls open as it may. Ask without waiting, or in a moment."""
+
+    code, status, retryable = "STREAMS_FULL", 503, True
+
+
 class WorkerLost(ServiceError):
     """The worker died on every attempt at this stage; a recording may be too much for it."""
 

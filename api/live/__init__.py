@@ -1,0 +1,1 @@
+"""What is told while it happens: who waits for news of clones, and how those reach them."""
