@@ -187,6 +187,8 @@ class _Survey:
         claimed_s, is_cut = self._info.header_duration_s, any(each.startswith("truncated") for each in stream.warnings)
         if is_cut and self._info.format in UNCLAIMED:
             return None
+        if any(each.startswith("header") for each in stream.warnings):
+            return 0.0
         # Other headers guess, so that their claim counts only where the decoder found it to be meant.
         if claimed_s is None or not (is_cut or self._info.format in EXACT):
             return 0.0

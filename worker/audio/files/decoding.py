@@ -8,6 +8,7 @@ completeness.
 
 import math
 import os
+import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
@@ -40,6 +41,7 @@ TRUNCATED_SHARE: Final = 0.95  # fewer of the claimed seconds than this is a tru
 
 FORMATS: Final = "wav,w64,aiff,caf,au,flac,mp3,ogg,mov,matroska,aac,asf"
 ESTIMATED_DURATION: Final = frozenset({"aac"})  # no header: FFmpeg guesses from the first frames' bit rate
+_PCM_BITS: Final = re.compile(r"^pcm_[usf](\d+)")
 CODECS: Final = ",".join(
     [
         *(name for name in sorted(av.codecs_available) if name.startswith("pcm_")),
@@ -103,7 +105,7 @@ class _Decoding:
             for block in assembler.finish():
                 self._emit(block)
             self._warnings += assembler.warnings
-        self._finish(cut, pages)
+        self._finish(cut, pages, holds_all=announced is not None and cut is None)
 
     def fail(self, code: str, reason: str) -> None:
         info = self._info
@@ -151,7 +153,11 @@ class _Decoding:
             raise Refused(ErrorCode.UNREADABLE, f"it holds impossible values ({peak:g} where 1.0 is full scale)")
         write_frame(self._sink_fd, FrameKind.BLOCK, np.ascontiguousarray(block).data)
 
-    def _finish(self, cut: str | None, pages: OggPages | None) -> None:
+    def _is_whole(self, pages: OggPages | None, holds_all: bool) -> bool:
+        """Whether the bytes themselves show that nothing is missing, so that it is the header that errs."""
+        return holds_all or self._losses.is_concluded or (pages is not None and pages.lost == 0)
+
+    def _finish(self, cut: str | None, pages: OggPages | None, *, holds_all: bool) -> None:
         assert self._info is not None
         claimed_s, decoded_s = self._info.header_duration_s, self._frames / self._info.rate_hz
         if self._info.format in ESTIMATED_DURATION:
@@ -165,7 +171,12 @@ class _Decoding:
             )
         if damage is not None:
             self._warnings.append(damage)
-        if claimed_s is not None and decoded_s + lost_s < TRUNCATED_SHARE * claimed_s:
+        is_short = claimed_s is not None and decoded_s + lost_s < TRUNCATED_SHARE * claimed_s
+        if is_short and cut is None and not self._warnings and self._is_whole(pages, holds_all):
+            self._warnings.append(
+                f"header: it says {claimed_s:.2f} s, {decoded_s:.2f} s were decoded; nothing is cut off"
+            )
+        elif is_short:
             self._warnings.append(f"truncated: the header claims {claimed_s:.2f} s, {decoded_s:.2f} s could be decoded")
         elif cut is not None:
             self._warnings.append(f"truncated: {cut}")
@@ -227,7 +238,10 @@ def _describe(container: InputContainer, stream: AudioStream, first: AudioFrame,
         claimed_s = float(stream.duration * stream.time_base)
     elif container.duration:
         claimed_s = container.duration / 1e6
-    if announced is not None and stream.codec_context.name.startswith("pcm_") and stream.codec_context.bit_rate:
+    bits = _PCM_BITS.search(stream.codec_context.name)
+    if announced is not None and bits:  # the header's own bytes per second may be wrong
+        claimed_s = announced * 8 / (int(bits[1]) * first.sample_rate * first.layout.nb_channels)
+    elif announced is not None and stream.codec_context.name.startswith("pcm_") and stream.codec_context.bit_rate:
         claimed_s = announced * 8 / stream.codec_context.bit_rate
     if claimed_s is not None and not (math.isfinite(claimed_s) and claimed_s > 0):
         claimed_s = None

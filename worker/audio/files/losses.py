@@ -6,6 +6,7 @@ the sample that it begins with, so a jump of that number is what was dropped.
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Final
 
 from av.audio.frame import AudioFrame
@@ -15,6 +16,7 @@ from av.packet import Packet
 # Of these codecs FFmpeg checks the sums when it is asked to; a frame whose sum is wrong is noise at full scale.
 CHECKED: Final = frozenset({"flac", "mp3float", "mp3", "mp2float", "mp2", "mp1float", "ac3", "eac3"})
 CHECKING: Final = {"err_detect": "crccheck+explode"}
+SPAN: Final = 8 * 65_535  # samples: FFmpeg holds back some frames while it looks for the next
 NUMBERED: Final = "flac"  # the container whose packets' times are the numbers of samples
 
 
@@ -30,6 +32,7 @@ class Losses:
         self._next: int | None = None
         self._skipped = 0
         self._longest = 0
+        self._last = 0
 
     def fail(self, packet: "Packet[AudioStream]") -> None:
         """Take a packet that could not be decoded."""
@@ -43,14 +46,18 @@ class Losses:
         samples = sum(frame.samples for frame in frames)
         if not self._is_numbered or not samples:
             return
+        if packet.time_base != Fraction(1, frames[0].sample_rate):  # the header lies about the rate, so that
+            self._is_numbered = False  # FFmpeg's guesses of a number are wrong
+            return
         at = packet.pts if packet.pts is not None else self._next or 0
         if self._next is None:
             self._first = at
-        elif at > self._next:
+        elif at - self._next > -SPAN:  # a number that falls back within it was guessed too high before
             self._skipped += at - self._next
         self._next = at + samples
         self._failed_since = 0
         self._longest = max(self._longest, *(frame.samples for frame in frames))
+        self._last = frames[-1].samples
 
     def lost_s(self, rate_hz: int, claimed_s: float | None) -> float:
         """Return what was dropped: before, between and behind what could be read, but not what a cut took away.
@@ -64,7 +71,12 @@ class Losses:
         # A file that was cut ends in one piece of a frame; more of them that are no use are damaged.
         if behind >= 0 and (behind <= self._longest or self._failed_since > 1):
             skipped += behind + (self._first or 0)
-        return skipped / rate_hz
+        return max(skipped, 0) / rate_hz
+
+    @property
+    def is_concluded(self) -> bool:
+        """Whether a FLAC ends as encoders end one: with a frame that is shorter than the others, and nothing lost."""
+        return self._skipped <= 0 and self._failed_since == 0 and 0 < self._last < self._longest
 
     def told(self, lost_s: float) -> str | None:
         """Return what was lost in words, or None where nothing was."""

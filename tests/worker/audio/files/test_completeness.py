@@ -142,6 +142,31 @@ def test_what_follows_a_whole_file_is_not_claimed_by_it(studio: Studio, name: st
     assert measured.measures.missing_share == 0.0
 
 
+@pytest.mark.parametrize("rate_bytes_s", [1, 32_000, 2**32 - 1])
+def test_a_wrong_number_of_bytes_a_second_loses_nothing(studio: Studio, rate_bytes_s: int) -> None:
+    lying = bytearray(wav_bytes(white_noise(5.0, 16_000), 16_000))
+    lying[28:32] = rate_bytes_s.to_bytes(4, "little")
+    measured = inspected(studio, bytes(lying))
+    assert (measured.warnings, measured.measures.missing_share) == ((), 0.0)
+
+
+@pytest.mark.parametrize("kind", ["adpcm", "flac"])
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_a_header_that_says_too_much_is_no_lost_sound_unless_it_is(studio: Studio, kind: str, is_cut: bool) -> None:
+    sound = white_noise(10.0, 48_000)
+    if kind == "flac":
+        lying = bytearray(write(studio.folder / "a.flac", sound, 48_000).read_bytes())
+        lying[22:26] = (40 * 48_000).to_bytes(4, "big")
+    else:
+        lying = bytearray(write(studio.folder / "a.wav", sound, 48_000, subtype="IMA_ADPCM").read_bytes())
+        at = lying.index(b"fact") + 8
+        lying[at : at + 4] = (40 * 48_000).to_bytes(4, "little")
+    measured = inspected(studio, bytes(lying[: len(lying) // 2] if is_cut else lying))
+    (told,) = measured.warnings
+    assert told.startswith("truncated: " if is_cut else "header: it says 40.00 s, 10.0"), told
+    assert (measured.measures.missing_share == 0.0) is not is_cut
+
+
 def inspected(studio: Studio, data: bytes) -> Inspection:
     path = studio.folder / "found"
     path.write_bytes(data)
