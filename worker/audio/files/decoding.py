@@ -22,6 +22,7 @@ from av.stream import Discard
 
 from worker.audio.files.assembly import Assembler, Samples
 from worker.audio.files.completeness import announced_bytes, cut_off
+from worker.audio.files.endings import unfinished
 from worker.audio.files.losses import CHECKED, CHECKING, Losses
 from worker.audio.files.ogg_pages import OggPages, count_pages
 from worker.audio.files.wire import (
@@ -87,7 +88,7 @@ class _Decoding:
 
     def run(self, source: BinaryIO) -> None:
         write_json(self._sink_fd, FrameKind.STARTED, {"pid": os.getpid()})
-        cut, announced = cut_off(source), announced_bytes(source)
+        cut, announced = cut_off(source) or unfinished(source), announced_bytes(source)
         with _open(source) as container:
             pages = _pages(source, container)
             stream = _first_audio(container)
@@ -105,7 +106,9 @@ class _Decoding:
             for block in assembler.finish():
                 self._emit(block)
             self._warnings += assembler.warnings
-        self._finish(cut, pages, holds_all=announced is not None and cut is None)
+            # Of PCM the claim is the announced bytes themselves: whoever has fewer has lost some.
+            is_pcm = _PCM_BITS.search(stream.codec_context.name) is not None
+        self._finish(cut, pages, holds_all=announced is not None and cut is None and not is_pcm)
 
     def fail(self, code: str, reason: str) -> None:
         info = self._info

@@ -116,6 +116,7 @@ def test_a_killed_host_is_not_the_files_fault_and_comes_back(limits: DecodeLimit
         def kill_the_host(stream: DecodedStream) -> None:
             children.append(stream.child_pid or 0)
             os.kill(first or 0, signal.SIGKILL)
+            assert until(lambda: is_gone(first or 0))  # its child dies with it, and would have the time to finish
 
         with pytest.raises(DecoderLost, match=r"my voice\.wav") as caught:
             _decode_but_first(kill_the_host, decoder, long_file, limits)
