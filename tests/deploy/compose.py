@@ -2,8 +2,10 @@
 
 import re
 import subprocess
+import tempfile
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
@@ -18,9 +20,11 @@ _UNITS_S: Final = {"s": 1, "m": 60}
 
 
 def made_environment() -> dict[str, str]:
-    """Return what `deploy/make-env` prints, as Compose reads it."""
-    printed = subprocess.run([DEPLOY / "make-env"], capture_output=True, text=True, check=True).stdout
-    lines = [line for line in printed.splitlines() if line and not line.startswith("#")]
+    """Return what `deploy/make-env` writes, as Compose reads it."""
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "env"
+        subprocess.run([DEPLOY / "make-env", written], check=True)
+        lines = [line for line in written.read_text().splitlines() if line and not line.startswith("#")]
     return dict(line.split("=", 1) for line in lines)
 
 

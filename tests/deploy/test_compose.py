@@ -5,6 +5,7 @@ import re
 import runpy
 import subprocess
 from importlib import metadata, resources
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -48,6 +49,17 @@ def test_every_variable_is_in_the_example_and_every_secret_is_made_up() -> None:
     assert {name: value for name, value in first.items() if name not in secret} == {
         name: value for name, value in named.items() if name not in secret
     }
+
+
+def test_made_up_secrets_are_for_their_owner_and_are_never_made_anew(tmp_path: Path) -> None:
+    written = tmp_path / "env"
+    subprocess.run([DEPLOY / "make-env", written], check=True)
+    assert written.stat().st_mode & 0o777 == 0o600
+    kept = written.read_text()
+    again = subprocess.run([DEPLOY / "make-env", written], capture_output=True, text=True)
+    assert again.returncode == 1
+    assert "nothing was changed" in again.stderr
+    assert written.read_text() == kept
 
 
 def test_it_does_not_start_without_its_secrets() -> None:
