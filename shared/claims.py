@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import case, null, update
 from sqlalchemy.orm import Session
 
-from shared import clones, events
+from shared import clones, events, tidings
 from shared.db.models import Clone, Job
 from shared.db.moment import db_now
 from shared.errors import ClaimLost, ServiceError, WorkerLost
@@ -104,6 +104,7 @@ def renew(session: Session, claim: Claim, lease_s: float) -> None:
 def note_progress(session: Session, claim: Claim, percent: int) -> None:
     """Raise the job's percent; it never falls. Raises: ClaimLost."""
     _fenced(session, claim, progress=case((Job.progress < percent, percent), else_=Job.progress))
+    tidings.note_change(session, claim.clone_id)
 
 
 def advance(session: Session, claim: Claim, to: Stage, *, keep_s: float | None) -> Claim | None:
@@ -181,6 +182,7 @@ def rest(
         session, claim, waiting_for=waiting_for, due_at=db_now(delay_s), announce_at=db_now(delay_s),
         attempt=claim.attempt - 1, waits=claim.waits + 1, lease_until=None, **values,
     )  # fmt: skip
+    tidings.note_change(session, claim.clone_id)
 
 
 def _tell_waits(session: Session, claim: Claim, error: ServiceError) -> None:
@@ -208,6 +210,7 @@ def stumble(session: Session, claim: Claim, error: ServiceError, delay_s: float)
         session, claim, waiting_for=WaitingFor.RETRY, due_at=db_now(delay_s), announce_at=db_now(delay_s),
         lease_until=None, error_code=error.code, error_message=error.message,
     )  # fmt: skip
+    tidings.note_change(session, claim.clone_id)
 
 
 def finish(session: Session, claim: Claim, *, vendor_voice_id: str | None = None) -> None:

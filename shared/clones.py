@@ -163,6 +163,7 @@ def change(session: Session, account_id: str, clone_id: str, wish: CloneChange) 
     ).scalar_one_or_none()
     if changed is None:
         raise not_found(clone_id)
+    tidings.note_change(session, clone_id)
 
 
 def delete(session: Session, account_id: str, clone_id: str) -> str:

@@ -10,7 +10,6 @@ from starlette.responses import JSONResponse, Response
 from api import idempotency
 from api.auth import admit, required_key, requires
 from api.change import change_order
-from api.direct import DirectRoute
 from api.doors import native_answers as answers
 from api.doors.native_report import sample_report, sent_report
 from api.doors.native_report_answers import Report
@@ -25,6 +24,8 @@ from api.doors.native_shapes import (
 from api.envelope import success
 from api.intake.creation import create_clone
 from api.intake.document import receive_document
+from api.live import waiting
+from api.live.waiting import Polled, WaitingRoute
 from shared import clones, sent, views
 from shared.idempotency import forget_answers
 from shared.keys import Caller, Scope
@@ -82,17 +83,17 @@ def list_clones(
     return success(page_shape(page, newest, services.vendors))
 
 
-def get_clone(request: Request, voice_id: VoiceId) -> JSONResponse:
-    """Return one clone with its status and progress."""
+def get_clone(request: Request, voice_id: VoiceId) -> Polled:
+    """Return one clone with its status and progress; with `wait`, when it has changed or the time is up."""
     if "\0" in voice_id:  # PostgreSQL does not even look for it
         raise not_found(voice_id)
     services, key = _services(request), required_key(request)
     with services.database.glance() as connection:
         caller, view = poll(connection, key, voice_id)
-    admit(request, key, caller, Scope.READ)
+    asker = admit(request, key, caller, Scope.READ)
     if view is None:
         raise not_found(voice_id)
-    return success(clone_shape(view, services.vendors))
+    return Polled(asker.key_id, view, lambda found: clone_shape(found, services.vendors))
 
 
 router.add_api_route(
@@ -100,8 +101,10 @@ router.add_api_route(
     get_clone,
     methods=["GET"],
     response_model=answers.Answer[answers.Clone],
+    responses=waiting.RESPONSES,
+    openapi_extra={"parameters": waiting.PARAMETERS},
     summary="Get a voice clone",
-    route_class_override=DirectRoute,
+    route_class_override=WaitingRoute,
 )
 
 

@@ -22,6 +22,7 @@ from shared import log
 from shared.db.engine import Database
 from shared.errors import DatabaseUnavailable, StreamLimitExceeded, StreamsFull
 from shared.sightings import Fresh, Sighting, fresh, sightings
+from shared.views import CloneView
 
 T = TypeVar("T")
 THREADS: Final = 2  # that read for all watchers
@@ -103,6 +104,11 @@ class Feed:
 
         return await to_thread.run_sync(ask, limiter=self._threads, abandon_on_cancel=True)
 
+    async def view(self, clone_id: str) -> CloneView | None:
+        """Return a clone, whoever's it is; None: it is not there. Raises: DatabaseUnavailable."""
+        found = await self.read(lambda connection: fresh(connection, {clone_id: None}))
+        return found[clone_id].view if clone_id in found else None
+
     def close(self) -> None:
         """Let every watcher stop, and whoever comes now: this process is about to end."""
         self._is_closed = True
@@ -114,6 +120,11 @@ class Feed:
     def count(self) -> int:
         """How many watch."""
         return sum(self._held.values())
+
+    @property
+    def is_well(self) -> bool:
+        """Whether the broker is heard."""
+        return self._subscription.is_well
 
     def _check_room(self, key_id: str) -> None:
         if self._room.per_key and self._held.get(key_id, 0) >= self._room.per_key:

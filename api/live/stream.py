@@ -75,7 +75,7 @@ class EventStream(Response):
                 return
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             if not is_head(scope):
-                leaving = asyncio.create_task(_end_when_left(receive, watcher))
+                leaving = asyncio.create_task(end_when_left(receive, watcher))
                 try:
                     await self._tell(watcher, begin, send)
                 finally:
@@ -133,7 +133,8 @@ def _is_over(view: CloneView) -> bool:
     return view.job_outcome is not None
 
 
-async def _end_when_left(receive: Receive, watcher: Watcher) -> None:
+async def end_when_left(receive: Receive, watcher: Watcher) -> None:
+    """Let a watcher stop when its client has left; for a request whose body is of no interest."""
     while (await receive())["type"] != "http.disconnect":
         pass
     watcher.end()

@@ -61,5 +61,5 @@ def test_many_polls_at_once_are_all_answered(make_door: Callable[..., Door]) -> 
 def test_it_is_documented_like_any_other(door: Door) -> None:
     operation = door.client.get("/openapi.json").json()["paths"]["/api/v2/voice-clones/{voice_id}"]["get"]
     assert operation["summary"] == "Get a voice clone"
-    assert [found["name"] for found in operation["parameters"]] == ["voice_id"]
+    assert [found["name"] for found in operation["parameters"]] == ["voice_id", "wait", "If-None-Match"]
     assert "200" in operation["responses"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from api.app import create_app
 from shared import keys
@@ -29,6 +30,11 @@ class Door:
     services: Services
     client: httpx.Client
     key: str
+    app: FastAPI
+
+    def watchers(self) -> int:
+        """Return how many streams and waiting polls are open."""
+        return int(self.app.state.feed.count)
 
     def new_key(self, *scopes: str, account_id: str = MAIN_ACCOUNT) -> dict[str, str]:
         """Return the headers of a fresh key."""
@@ -72,10 +78,11 @@ def make_door(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Door]
         services = Services.open(Settings(**chosen))
         keys.ensure_bootstrap(services.database, "operator-key")
         bell = BackgroundBell("redis+socket://" + str(tmp_path / "no-broker.sock"))
-        port = stack.enter_context(serving(create_app(services, bell)))
+        app = create_app(services, bell)
+        port = stack.enter_context(serving(app))
         client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False)
         client.headers["authorization"] = "Bearer operator-key"
-        opened.append(Door(services, stack.enter_context(client), "operator-key"))
+        opened.append(Door(services, stack.enter_context(client), "operator-key", app))
         return opened[-1]
 
     with stack:
