@@ -71,6 +71,11 @@ def test_a_hard_spectral_mask_is_found() -> None:
     assert found.flickering_share > 0.55
 
 
+def test_of_half_a_second_of_pauses_nothing_is_said() -> None:
+    short = _voice()[: round(2.5 * RATE_HZ)] + white_noise(2.5, RATE_HZ, rms=0.01, seed=9)[0]
+    assert find_cleaning(survey(_rounded(_masked(short)), RATE_HZ)) is None
+
+
 @pytest.mark.parametrize("sound", [silence(3.0, RATE_HZ), white_noise(3.0, RATE_HZ), silence(0.01, RATE_HZ)])
 def test_without_speech_there_is_nothing_to_say(sound: Samples) -> None:
     assert find_cleaning(survey(sound[0], RATE_HZ)) is None

@@ -8,7 +8,8 @@ from worker.audio.measure.verdicts import CHECKS, Finding, Verdict, worst
     [
         ("snr", 35.0, "ok"), ("snr", 15.0, "warn"), ("snr", 4.0, "refuse"), ("snr", None, "ok"),
         ("echo", 0.2, "ok"), ("echo", 0.6, "warn"), ("flat_tops", 0.0, "ok"), ("flat_tops", 1.0, "warn"),
-        ("flat_tops", 5_000.0, "refuse"), ("bandwidth", 3_900.0, "warn"), ("duration", 0.4, "refuse"),
+        ("flat_tops", 5_000.0, "refuse"), ("bandwidth", 3_900.0, "warn"), ("bandwidth", 5_900.0, "ok"),
+        ("loudness", -46.0, "ok"), ("loudness", -52.0, "warn"), ("duration", 0.4, "refuse"),
         ("missing", 0.0, "ok"), ("missing", 0.5, "warn"),
     ],
 )  # fmt: skip
