@@ -75,7 +75,8 @@ class Settings(BaseSettings):
 
     default_vendor: str | None = Field(
         None,
-        description="`vendor/engine` for requests that name none; unset: the only configured vendor, else the sandbox",
+        description="`vendor/engine` for requests that name none; unset: the only configured vendor, the sandbox where "
+        "there is none; with several each request must name one",
     )
     bland_api_key: SecretStr | None = Field(None, description="Key of Bland; set: Bland can be used")
     bland_base_url: str = Field("https://api.bland.ai", description="Where Bland is called")

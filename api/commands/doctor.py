@@ -93,7 +93,10 @@ def _settings(chosen: Settings) -> Iterator[Finding]:
 def _data_folder(chosen: Settings) -> Iterator[Finding]:
     folder = chosen.data_dir
     existing = _existing(folder)
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+    if not existing.is_dir():
+        yield Finding("data folder", State.FAIL, f"{folder}: {existing} is a file, and no folder.")
+        return
+    if not os.access(existing, os.W_OK | os.X_OK):
         yield Finding("data folder", State.FAIL, f"{folder}: {existing} cannot be written by this user.")
         return
     if not shutil.disk_usage(existing).total:  # a file system of the kernel's own, such as /proc
@@ -122,6 +125,10 @@ def _database(chosen: Settings) -> Iterator[Finding]:
         url = parse_url(chosen.database_url)
         shown = url.render_as_string(hide_password=True)
         if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+            existing = _existing(Path(url.database).parent)
+            if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+                yield Finding("database", State.FAIL, f"{shown}: nothing can be made in {existing}.")
+                return
             yield Finding("database", State.OK, f"{shown}, which the first start or 'clonepipe migrate' makes")
             return
         database = Database(chosen.database_url)

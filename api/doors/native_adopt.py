@@ -20,6 +20,7 @@ from shared.services import Services
 
 router = APIRouter(prefix="/api/v2", tags=["Voice clones"], responses=EXAMPLES)
 
+_EXAMPLE: Final = '{"vendor": "elevenlabs", "voiceId": "21m00Tcm4TlvDq8ikWAM"}'
 ADOPT_BODY: Final[dict[str, Any]] = {
     "required": True,
     "content": {
@@ -51,7 +52,7 @@ async def adopt(request: Request, caller: Creator) -> Response:
     services: Services = request.app.state.services
     async with reserved(request, caller) as reservation:
         rate_bytes_s = services.settings.upload_min_rate_kib_s * 1024
-        document = await receive_document(request, min_rate_bytes_s=rate_bytes_s)
+        document = await receive_document(request, min_rate_bytes_s=rate_bytes_s, example=_EXAMPLE)
         fingerprint = json_fingerprint(request, document)
         if reservation.is_completed:
             return reservation.replay(fingerprint)

@@ -13,9 +13,8 @@ from api.doors import native_answers as answers
 from api.doors import native_webhook_answers as told
 from api.doors.native_shapes import EXAMPLES
 from api.doors.native_webhook_answers import LISTEN_BODY, SETTLE_BODY, endpoint_shape
-from api.doors.native_webhooks import EndpointId, Manager, services_of
+from api.doors.native_webhooks import EndpointId, Manager, received, services_of
 from api.envelope import success
-from api.intake.document import receive_document
 from api.webhooks import listener_answers, listener_order
 from shared.services import Services
 from shared.webhooks import endpoints, listening
@@ -37,7 +36,7 @@ _LOOK_EVERY_S: Final = 0.5
 async def listen(request: Request, caller: Manager) -> JSONResponse:
     """Make an endpoint that nobody calls: what it is told is fetched. Unused for a day, it is deleted."""
     services = services_of(request)
-    document = await receive_document(request, min_rate_bytes_s=services.settings.upload_min_rate_kib_s * 1024)
+    document = await received(request, '{"eventTypes": ["voice_clone.ready"]}')
     order = listener_order(document)
 
     def commit() -> JSONResponse:
@@ -77,7 +76,7 @@ async def fetch(
 async def settle(request: Request, caller: Manager, endpoint_id: EndpointId) -> JSONResponse:
     """Say what became of what was fetched; what is not accepted comes again by the schedule."""
     services = services_of(request)
-    document = await receive_document(request, min_rate_bytes_s=services.settings.upload_min_rate_kib_s * 1024)
+    document = await received(request, '{"lease": 1, "answers": []}')
     lease, found = listener_answers(document)
 
     def commit() -> None:

@@ -1,7 +1,7 @@
 """The native door's webhook endpoints: who is told of an account's clones, and under which secret."""
 
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Path
 from sqlalchemy.orm import Session
@@ -28,6 +28,7 @@ from shared.webhooks.endpoints import DEFAULT, EndpointView
 router = APIRouter(prefix="/api/v2", tags=["Webhooks"], responses=EXAMPLES)
 
 T = TypeVar("T")
+_EXAMPLE: Final = '{"url": "https://example.com/hook"}'
 
 Manager = Annotated[Caller, Depends(requires(Scope.WEBHOOKS))]
 EndpointId = Annotated[str, Path(description="The endpoint's id, `whe_…`")]
@@ -37,6 +38,12 @@ def services_of(request: Request) -> Services:
     """Return the opened services of this process."""
     services: Services = request.app.state.services
     return services
+
+
+async def received(request: Request, example: str = _EXAMPLE) -> dict[str, Any]:
+    """Return the JSON object of a request. Raises: what `receive_document` raises."""
+    rate_bytes_s = services_of(request).settings.upload_min_rate_kib_s * 1024
+    return await receive_document(request, min_rate_bytes_s=rate_bytes_s, example=example)
 
 
 @router.post(
@@ -50,7 +57,7 @@ async def create_endpoint(request: Request, caller: Manager) -> Response:
     """Make an endpoint that is told of the account's clones from now on. Its secret is shown in this answer only."""
     services = services_of(request)
     async with reserved(request, caller) as reservation:
-        document = await receive_document(request, min_rate_bytes_s=services.settings.upload_min_rate_kib_s * 1024)
+        document = await received(request)
         fingerprint = json_fingerprint(request, document)
         if reservation.is_completed:
             return reservation.replay(fingerprint, services.vault)
@@ -124,7 +131,7 @@ def get_endpoint(request: Request, caller: Manager, endpoint_id: EndpointId) -> 
 async def change_endpoint(request: Request, caller: Manager, endpoint_id: EndpointId) -> JSONResponse:
     """Change where an endpoint is, what it is told of, or whether it is called; what waits for it goes there too."""
     services = services_of(request)
-    document = await receive_document(request, min_rate_bytes_s=services.settings.upload_min_rate_kib_s * 1024)
+    document = await received(request)
     wish = endpoint_change(document)
     _refuse_default(endpoint_id)
 

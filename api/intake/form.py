@@ -59,16 +59,17 @@ FormEvent = PartBegan | PartData | PartEnded
 class FormParser:
     """Turns chunks of one body into events, the same ones however the body is cut.
 
-    Raises: MalformedBody: from every method, when the body is not well-formed multipart/form-data.
+    `file_field` is only for the advice. Raises: MalformedBody: from every method, when the body is not well-formed
+    multipart/form-data.
     """
 
-    def __init__(self, content_type_header: str | None) -> None:
+    def __init__(self, content_type_header: str | None, file_field: str = "files") -> None:
         self._events: list[FormEvent] = []
         self._headers: dict[bytes, bytes] = {}
         self._field = bytearray()
         self._value = bytearray()
         self._silent_bytes = 0
-        boundary = _boundary(content_type_header)
+        boundary = _boundary(content_type_header, file_field)
         self._preamble = Preamble(boundary)
         try:
             self._parser = MultipartParser(
@@ -135,9 +136,11 @@ class FormParser:
         self._events.append(PartData(memoryview(data)[start:end]))
 
 
-async def form_events(chunks: AsyncIterator[bytes], content_type_header: str | None) -> AsyncGenerator[FormEvent, None]:
+async def form_events(
+    chunks: AsyncIterator[bytes], content_type_header: str | None, file_field: str = "files"
+) -> AsyncGenerator[FormEvent, None]:
     """Yield the events of a body that arrives in chunks. Raises: MalformedBody; whatever `chunks` raises."""
-    parser = FormParser(content_type_header)
+    parser = FormParser(content_type_header, file_field)
     async for chunk in chunks:
         for event in parser.feed(chunk):
             yield event
@@ -157,13 +160,15 @@ def clean_filename(raw: str) -> str:
     return kept.decode(errors="ignore") + tail
 
 
-def _boundary(content_type_header: str | None) -> bytes:
+def _boundary(content_type_header: str | None, file_field: str) -> bytes:
     try:
         kind, options = parse_options_header(content_type_header)
     except UnicodeEncodeError:
         kind, options = b"", {}
     if kind != b"multipart/form-data":
-        raise MalformedBody("Send the recordings as multipart/form-data, for instance: curl -F 'files=@recording.wav'.")
+        raise MalformedBody(
+            f"Send the recordings as multipart/form-data, for instance: curl -F '{file_field}=@recording.wav'."
+        )
     if not options.get(b"boundary"):
         raise MalformedBody("The Content-Type names no boundary; let your HTTP client set this header by itself.")
     return options[b"boundary"]

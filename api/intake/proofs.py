@@ -71,7 +71,7 @@ async def receive_proofs(
     """
     paced = PacedStream(stream, min_rate_bytes_s=min_rate_bytes_s, window_s=_WINDOW_S)
     desk = _Desk(form, folder)
-    async with aclosing(form_events(paced, content_type_header)) as events:
+    async with aclosing(form_events(paced, content_type_header, form.file_field)) as events:
         async for event in events:
             await desk.take(event)
             if paced.received_bytes > form.max_files * MAX_FILE_BYTES + _ROOM_BYTES:

@@ -91,7 +91,7 @@ async def receive_form(
         owner=owner,
     )
     try:
-        async with aclosing(form_events(chunks, content_type_header)) as events:
+        async with aclosing(form_events(chunks, content_type_header, file_field)) as events:
             async for event in events:
                 await receiver.take(event)
     except BaseException:
