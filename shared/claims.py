@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import case, null, update
 from sqlalchemy.orm import Session
 
-from shared import clones, events, tidings
+from shared import clones, events, progress, tidings
 from shared.db.models import Clone, Job
 from shared.db.moment import db_now
 from shared.errors import ClaimLost, ServiceError, WorkerLost
@@ -84,16 +84,17 @@ def _claim(row: Any, now: datetime) -> Claim:
     )  # fmt: skip
 
 
-def _fenced(session: Session, claim: Claim, **values: Any) -> None:
-    """Write to the job if it is still ours. Raises: ClaimLost."""
+def _fenced(session: Session, claim: Claim, **values: Any) -> Any:
+    """Write to the job if it is still ours; return its row, as `progress.tell` takes it. Raises: ClaimLost."""
     held = session.execute(
         update(Job)
         .where(Job.id == claim.job_id, Job.fence == claim.fence, Job.outcome.is_(None))
         .values(updated_at=db_now(), **values)
-        .returning(Job.id)
-    ).scalar_one_or_none()
+        .returning(*progress.COLUMNS)
+    ).one_or_none()
     if held is None:
         raise ClaimLost(f"job {claim.job_id} is no longer held under fence {claim.fence}")
+    return held
 
 
 def renew(session: Session, claim: Claim, lease_s: float) -> None:
@@ -103,7 +104,8 @@ def renew(session: Session, claim: Claim, lease_s: float) -> None:
 
 def note_progress(session: Session, claim: Claim, percent: int) -> None:
     """Raise the job's percent; it never falls. Raises: ClaimLost."""
-    _fenced(session, claim, progress=case((Job.progress < percent, percent), else_=Job.progress))
+    held = _fenced(session, claim, progress=case((Job.progress < percent, percent), else_=Job.progress))
+    progress.tell(session, held, _status(claim))
     tidings.note_change(session, claim.clone_id)
 
 
@@ -116,6 +118,7 @@ def advance(session: Session, claim: Claim, to: Stage, *, keep_s: float | None) 
     _fenced(
         session, claim, stage=to, queue=QUEUE_OF[to], due_at=db_now(), stage_started_at=db_now(), waits=0,
         attempt=1 if kept else 0, fence=claim.fence + 1, waiting_for=None, progress=SPAN_OF[to][0],
+        told_progress=SPAN_OF[to][0], told_at=db_now(),
         lease_until=db_now(keep_s) if keep_s is not None else None, error_code=None, error_message=None,
         announcements=0, announce_at=db_now(0 if kept else BELL_HEAD_START_S),
     )  # fmt: skip
@@ -178,10 +181,12 @@ def rest(
         _tell_waits(session, claim, error)
     if percent is not None:
         values["progress"] = case((Job.progress < percent, percent), else_=Job.progress)
-    _fenced(
+    held = _fenced(
         session, claim, waiting_for=waiting_for, due_at=db_now(delay_s), announce_at=db_now(delay_s),
         attempt=claim.attempt - 1, waits=claim.waits + 1, lease_until=None, **values,
     )  # fmt: skip
+    if percent is not None:
+        progress.tell(session, held, _status(claim))
     tidings.note_change(session, claim.clone_id)
 
 

@@ -69,6 +69,7 @@ def create(session: Session, new: NewJob, *, typical_s: float | None = None) -> 
         insert(Job).values(
             id=new.id, account_id=new.account_id, clone_id=new.clone_id, vendor=new.vendor, engine=new.engine,
             kind=new.kind, stage=new.stage, queue=QUEUE_OF[new.stage], progress=new.progress,
+            told_progress=new.progress, told_at=db_now(),
             eta_at=None if eta_s is None else db_now(eta_s), due_at=new.not_before or db_now(), waits=0, attempt=0,
             fence=0, announcements=0, announce_at=db_now(BELL_HEAD_START_S), created_at=db_now(), updated_at=db_now(),
             stage_started_at=db_now(), held_sample_id=new.held_sample_id,
