@@ -1,7 +1,7 @@
 """Run every fake vendor, so that each can be tried without a key: `make fakes`, or `python -m tests.fakes`.
 
-What is printed first can be pasted into the shell in which the service is started. The fakes forget everything when
-they end.
+What is printed first can be pasted into the shell in which the service is started, what follows into another beside it.
+The fakes begin with the voices of `stock.py` and forget everything when they end.
 """
 
 import argparse
@@ -13,11 +13,12 @@ from collections.abc import Sequence
 
 from tests.fakes.buena import FakeBuena
 from tests.fakes.registry import FAKES
-from tests.fakes.server import LEDGER, FakeVendor
+from tests.fakes.server import ACTS, LEDGER, FakeVendor
+from tests.fakes.stock import Stocked, stock
 
 TIME_SCALE = 0.05  # a training of minutes takes seconds; a call still has time enough on a busy machine
 _TRAINING_S = 5.0
-HINT = f"What a fake holds: GET {LEDGER} at its address. Ctrl-C ends them."
+HINT = f"What a fake holds: GET {LEDGER} at its address; how it misbehaves: POST {ACTS}. Ctrl-C ends them."
 
 
 def variables(running: Sequence[tuple[FakeVendor, str]]) -> list[str]:
@@ -26,7 +27,15 @@ def variables(running: Sequence[tuple[FakeVendor, str]]) -> list[str]:
         f"export CLONEPIPE_{fake.name.upper()}_API_KEY={key} CLONEPIPE_{fake.name.upper()}_BASE_URL={fake.base_url}"
         for fake, key in running
     ]
-    return [*lines, f"export CLONEPIPE_VENDOR_TIME_SCALE={TIME_SCALE}"]
+    return [*lines, f"export CLONEPIPE_VENDOR_TIME_SCALE={TIME_SCALE} CLONEPIPE_MAX_CLONES_PER_USER=0"]
+
+
+def adoptions(stocked: Sequence[Stocked]) -> list[str]:
+    """Return the commands that adopt what is there, each under what can be tried with it."""
+    told = ["Voices that are there already, to be adopted in another terminal:"]
+    for voice in stocked:
+        told += [f"{voice.name} of {voice.vendor}/{voice.engine}, {voice.what}", voice.line()]
+    return told
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,15 +47,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     with contextlib.ExitStack() as stack:
-        running = []
+        running: list[tuple[FakeVendor, str]] = []
+        stocked: list[Stocked] = []
         for place, (make, key) in enumerate(FAKES):
             fake = make()
             if isinstance(fake, FakeBuena):
                 fake.training_s = _TRAINING_S  # something to look at
+            stocked += stock(fake)
             fake.start(first_port + place if first_port else 0)
             stack.callback(fake.stop)
             running.append((fake, key))
-        sys.stdout.write("\n".join([*variables(running), "", HINT, ""]))
+        sys.stdout.write("\n".join([*variables(running), "", *adoptions(stocked), "", HINT, ""]))
         sys.stdout.flush()
         ended.wait()
     return 0

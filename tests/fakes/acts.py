@@ -33,3 +33,13 @@ class Act:
     status: int = 500
     body: Any = None  # JSON; None: as the fake would say it
     headers: dict[str, str] = field(default_factory=dict)
+
+
+def read_act(said: dict[str, Any]) -> Act:
+    """Return an act as it is ordered over the wire; `when` is `before` or `after`.
+
+    Raises: KeyError, TypeError, ValueError: it is none.
+    """
+    words = dict(said)
+    when = Moment[str(words.pop("when", "before")).upper()]
+    return Act(Manner(words.pop("manner", "answer")), when, **words)

@@ -68,6 +68,9 @@ class FakeBland(FakeVendor):
     def ledger(self) -> tuple[str, ...]:
         return tuple(self.voices)
 
+    def shown(self) -> list[Any]:
+        return [voice.shape() | {"samples": voice.samples} for voice in self.voices.values()]
+
     def have(self, name: str, service: str = "BTTS", samples: int = 0) -> str:
         """Put a voice there that somebody made otherwise; return its id."""
         voice = self._make(name, service)

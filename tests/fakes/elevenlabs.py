@@ -83,6 +83,9 @@ class FakeElevenLabs(FakeVendor):
     def ledger(self) -> tuple[str, ...]:
         return tuple(voice.id for voice in self.voices.values() if voice.category in ("cloned", "professional"))
 
+    def shown(self) -> list[Any]:
+        return [self.voices[voice_id].shape() for voice_id in self.ledger()]
+
     def refusal(self, call: Call) -> Reply | None:
         if call.headers.get("xi-api-key") != KEY:
             return self.refuse(401, "invalid_api_key", "Invalid API key")

@@ -12,16 +12,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.fakes.acts import Act, Manner, Moment
+from tests.fakes.acts import Act, Manner, Moment, read_act
 from tests.fakes.call import Call, Reply, read_form
 
 HANG_S = 30.0
 LEDGER = "/_ledger"  # no vendor's path: whoever tries the fakes sees here what they hold
+ACTS = "/_acts"  # nor is this: here it is ordered how the next calls that create something go wrong
 _TRICKLE_EVERY_S = 0.05
 
 
@@ -73,6 +74,8 @@ class FakeVendor:
         with self.lock:
             if call.path == LEDGER:
                 return Reply(200, {"vendor": self.name, "voices": self.shown()}), None
+            if call.path == ACTS:
+                return self._order(call), None
             self.calls.append(call)
             refused = self.refusal(call)
             if refused is not None:
@@ -86,6 +89,17 @@ class FakeVendor:
                         return Reply(act.status, act.body, act.headers), act
                     return handler(found), act
         return self.unknown(call), None
+
+    def _order(self, call: Call) -> Reply:
+        """Show the acts that are left (GET), add one (POST) or forget them all (DELETE)."""
+        if call.method == "DELETE":
+            self.acts.clear()
+        elif call.method == "POST":
+            try:
+                self.acts.append(read_act(call.json()))
+            except (TypeError, ValueError, KeyError) as error:
+                return Reply(400, {"message": f"no act: {error}"})
+        return Reply(200, {"vendor": self.name, "acts": [asdict(act) for act in self.acts]})
 
     def unknown(self, call: Call) -> Reply:
         return Reply(404, {"message": f"no route {call.method} {call.path}"})
