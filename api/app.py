@@ -58,6 +58,7 @@ def create_app(services: Services, doorbell: BackgroundBell) -> FastAPI:
     )  # fmt: skip
     app.state.services = services
     app.state.doorbell = doorbell
+    app.state.is_ending = False
     services.database.listener = doorbell.tell
     app.state.limits = RequestLimits(services.settings)
     app.state.buffers = BufferPool(services.settings.upload_buffers, PART_BYTES)

@@ -23,7 +23,6 @@ from api.app import create_app
 from api.client import KEY_FILE
 from api.health import PRIVATE_WEBHOOKS
 from api.listener import inherit
-from api.live.feed import Feed
 from api.protocol import BoundedProtocol
 from api.supervisor import ChildSpec, bind, supervise
 from shared import keys, leash, log
@@ -189,19 +188,20 @@ def _serve(app: FastAPI, listener: socket.socket) -> None:
         app, log_config=None, access_log=False, lifespan="off", server_header=False,
         http=BoundedProtocol, timeout_keep_alive=30, timeout_graceful_shutdown=_GRACE_S,
     )  # fmt: skip
-    _Server(config, app.state.feed).run(sockets=[listener])
+    _Server(config, app).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """A server that ends its streams when it is told to stop, where it would wait for their clients to leave."""
+    """A server that lets nobody wait on when it is told to stop, where it would wait for their clients to leave."""
 
-    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
-        self._feed = feed
+        self._app = app
 
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._feed.close()
+        self._app.state.is_ending = True
+        self._app.state.feed.close()
         await super().shutdown(sockets)
 
 

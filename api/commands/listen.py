@@ -19,6 +19,7 @@ from shared.settings import settings
 _WAIT_S: Final = 20
 _AGAIN_AFTER_S: Final = 2.0
 _FORWARD_S: Final = 15.0
+_TOO_MANY: Final = 429  # a limit of requests, which is over within a minute
 _EXCERPT_CHARS: Final = 1024
 _UNPRINTABLE: Final = re.compile(r"[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\ufffd]")
 
@@ -82,7 +83,8 @@ def _round(
     except SetupError:
         time.sleep(_AGAIN_AFTER_S)
     except Refused as refused:
-        if refused.http_status < 500 and refused.envelope.get("code") != "INVALID_FIELD":  # a lease that was over
+        is_late = (refused.envelope.get("details") or {}).get("field") == "lease"  # its deliveries come again
+        if refused.http_status < 500 and refused.http_status != _TOO_MANY and not is_late:
             raise
         time.sleep(_AGAIN_AFTER_S)
 

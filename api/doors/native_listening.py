@@ -62,7 +62,8 @@ async def fetch(
     services, ends_s = services_of(request), time.monotonic() + wait
     while True:
         fetched = await run_in_threadpool(_fetch, services, caller.account_id, endpoint_id)
-        if fetched is not None or time.monotonic() >= ends_s or await request.is_disconnected():
+        is_over = time.monotonic() >= ends_s or request.app.state.is_ending
+        if fetched is not None or is_over or await request.is_disconnected():
             return success(_shape(fetched))
         await asyncio.sleep(_LOOK_EVERY_S)
 

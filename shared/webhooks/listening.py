@@ -57,8 +57,10 @@ class Answered:
 
 
 def fetch(session: Session, vault: Vault, account_id: str, endpoint_id: str) -> Fetched | None:
-    """Take what is due of a listener, or return None. Raises: NotFound, InvalidField: it is no listener."""
-    _check(session, account_id, endpoint_id)
+    """Take what is due of a listener, or return None. Raises: NotFound. InvalidField: it is off, or no listener."""
+    view = _check(session, account_id, endpoint_id)
+    if not view.is_active:
+        raise InvalidField(f"The listener is told nothing more. {view.disabled_reason or 'It is off.'}", field="id")
     _note_seen(session, endpoint_id)
     line = lines.claim(session, endpoint_id, lease_s=LEASE_S, kinds=(EndpointKind.LISTENER,))
     if line is None:
