@@ -138,6 +138,7 @@ def hand_over(session: Session, claim: Claim, to: tuple[str, str], later: list[l
         session, claim, vendor=vendor, engine=engine, stage=Stage.PREPARE, queue=QUEUE_OF[Stage.PREPARE],
         due_at=db_now(), stage_started_at=db_now(), waits=0, attempt=0, fence=claim.fence + 1, waiting_for=None,
         lease_until=None, error_code=None, error_message=None, announcements=0, announce_at=db_now(BELL_HEAD_START_S),
+        eta_low_at=None, eta_high_at=None,  # they were the other vendor's
     )  # fmt: skip
     session.execute(
         update(Clone).where(Clone.id == claim.clone_id).values(vendor=vendor, engine=engine, fallbacks=later or null())

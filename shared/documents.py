@@ -34,6 +34,9 @@ def clone_document(view: CloneView, notice: str | None) -> dict[str, Any]:
         "stage": view.stage,
         "waitingFor": view.waiting_for,
         "etaSeconds": None if view.eta_s is None else round(view.eta_s, 1),
+        "etaRange": None
+        if view.eta_range_s is None
+        else dict(zip(("low", "high"), (round(bound_s, 1) for bound_s in view.eta_range_s), strict=True)),
         "isTerminal": view.is_terminal,
         "isCancelable": view.is_cancelable,
         "isRetryable": view.is_retryable,

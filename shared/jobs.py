@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from shared.db.models import Job, WorkerPresence
 from shared.db.moment import db_now
+from shared.estimates import estimate
 from shared.ids import JOB, new_id
 from shared.states import QUEUE_OF, RELENTLESS, JobKind, Outcome, Queue, Stage
 
@@ -18,8 +19,6 @@ REANNOUNCE_S: Final = 10.0  # doubling from here
 REANNOUNCE_MAX_S: Final = 600.0
 SMALLEST_WINDOW: Final = 32
 PRESENCE_S: Final = 45.0  # a worker not seen for this long no longer counts
-_OVERHEAD_S: Final = 15.0  # our own stages, for the first estimate of an engine without a history
-_HISTORY = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,35 +63,17 @@ def new_job_id() -> str:
 
 def create(session: Session, new: NewJob, *, typical_s: float | None = None) -> None:
     """Write a job. The partial unique index refuses a second live one for the clone."""
-    eta_s = None if typical_s is None else estimate_s(session, new.vendor, new.engine, typical_s)
+    eta = {} if typical_s is None else estimate(session, new.vendor, new.engine, typical_s).moments()
     session.execute(
         insert(Job).values(
             id=new.id, account_id=new.account_id, clone_id=new.clone_id, vendor=new.vendor, engine=new.engine,
             kind=new.kind, stage=new.stage, queue=QUEUE_OF[new.stage], progress=new.progress,
             told_progress=new.progress, told_at=db_now(),
-            eta_at=None if eta_s is None else db_now(eta_s), due_at=new.not_before or db_now(), waits=0, attempt=0,
+            due_at=new.not_before or db_now(), waits=0, attempt=0,
             fence=0, announcements=0, announce_at=db_now(BELL_HEAD_START_S), created_at=db_now(), updated_at=db_now(),
-            stage_started_at=db_now(), held_sample_id=new.held_sample_id,
+            stage_started_at=db_now(), held_sample_id=new.held_sample_id, **eta,
         )
     )  # fmt: skip
-
-
-def estimate_s(session: Session, vendor: str, engine: str, typical_s: float) -> float:
-    """Return how long a clone takes at this engine: the median of the last runs, else the vendor's word."""
-    runs = session.execute(
-        select(Job.created_at, Job.finished_at)
-        .where(
-            Job.vendor == vendor,
-            Job.engine == engine,
-            Job.kind == JobKind.CREATE,
-            Job.outcome == Outcome.DONE,
-            Job.retries == 0,  # one that failed in between says nothing of how long it takes
-        )
-        .order_by(Job.finished_at.desc())
-        .limit(_HISTORY)
-    ).all()
-    lengths_s = sorted((end - start).total_seconds() for start, end in runs if end is not None)
-    return lengths_s[len(lengths_s) // 2] if lengths_s else typical_s + _OVERHEAD_S
 
 
 def take_over(session: Session, clone_id: str, kinds: Collection[JobKind] = tuple(JobKind)) -> Ended | None:

@@ -10,10 +10,11 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from shared import events, jobs, submissions
+from shared import events, submissions
 from shared.db.models import Clone, Job, Sample
 from shared.db.moment import db_now
 from shared.errors import Canceled, CloneBusy, NotRetryable, TrainingFailed, VendorProtocol, VendorVoiceNotFound
+from shared.estimates import estimate
 from shared.jobs import BELL_HEAD_START_S
 from shared.ownership import not_found, owned
 from shared.states import CANCELABLE, QUEUE_OF, EventType, JobKind, Outcome, Stage, Status
@@ -111,8 +112,8 @@ def _start_anew(session: Session, vendors: Vendors, newest: Any, *, again_from_s
     """Give the job a new estimate, and say what its last call at the vendor is worth."""
     engine = vendors.engine_of(newest.vendor, newest.engine)
     if engine is not None:
-        typical_s = jobs.estimate_s(session, newest.vendor, newest.engine, engine.training_typical_s)
-        session.execute(update(Job).where(Job.id == newest.job_id).values(eta_at=db_now(typical_s)))
+        expected = estimate(session, newest.vendor, newest.engine, engine.training_typical_s)
+        session.execute(update(Job).where(Job.id == newest.job_id).values(**expected.moments()))
     last = submissions.latest(session, newest.job_id)
     if last is None or (last.vendor, last.engine) != (newest.vendor, newest.engine):
         return

@@ -42,6 +42,7 @@ class CloneView:
     stage: Stage | None
     waiting_for: WaitingFor | None
     eta_s: float | None
+    eta_range_s: tuple[float, float] | None  # None: nothing honest can be said
     is_terminal: bool
     is_cancelable: bool
     is_retryable: bool
@@ -161,7 +162,8 @@ COLUMNS: Final = (
     Clone.trim, Clone.labels, Clone.voice_settings, Clone.callback_url, Clone.is_active, Clone.status,
     Clone.vendor_voice_id, Clone.adopted, Clone.notes, Clone.fallbacks, Clone.error_code, Clone.error_message,
     Clone.warnings, Clone.job_id, Clone.seq, Clone.created_at, Clone.updated_at,
-    Job.progress, Job.stage, Job.waiting_for, Job.due_at, Job.lease_until, Job.eta_at, Job.held_sample_id,
+    Job.progress, Job.stage, Job.waiting_for, Job.due_at, Job.lease_until, Job.eta_at, Job.eta_low_at,
+    Job.eta_high_at, Job.held_sample_id,
     Job.kind.label("job_kind"), Job.outcome.label("job_outcome"), Job.updated_at.label("job_updated_at"),
     Job.error_code.label("job_error_code"), Job.error_message.label("job_error_message"),
     _SAMPLES.label("samples"), _IS_KEPT.label("is_kept"), db_now().label("now"),
@@ -210,6 +212,13 @@ def _waiting_for(row: Any) -> WaitingFor | None:
     return row.waiting_for if row.due_at > row.now or row.waiting_for is WaitingFor.VERIFICATION else None
 
 
+def _eta_range_s(row: Any) -> tuple[float, float] | None:
+    """Return between which seconds from now a live job ends; nobody knows of one that took longer than others."""
+    if row.eta_low_at is None or row.eta_high_at is None or row.eta_high_at <= row.now:
+        return None
+    return max(0.0, (row.eta_low_at - row.now).total_seconds()), (row.eta_high_at - row.now).total_seconds()
+
+
 def view_of(row: Any) -> CloneView:
     """Return what a row of `COLUMNS` tells."""
     live = _is_live(row)
@@ -222,7 +231,8 @@ def view_of(row: Any) -> CloneView:
         voice_settings=row.voice_settings, callback_url=row.callback_url, is_active=row.is_active,
         sample_count=row.samples, status=row.status, progress=100 if ready else min(row.progress, 99),
         stage=row.stage if live else None, waiting_for=_waiting_for(row),
-        eta_s=eta_s if eta_s is not None and eta_s > 0 else None, is_terminal=not live,
+        eta_s=eta_s if eta_s is not None and eta_s > 0 else None,
+        eta_range_s=_eta_range_s(row) if is_known else None, is_terminal=not live,
         is_cancelable=_is_cancelable(row), is_retryable=_is_retryable(row),
         vendor_voice_id=row.vendor_voice_id, adopted=row.adopted, notes=tuple(row.notes or ()),
         fallbacks=tuple("/".join(one) for one in row.fallbacks or ()),

@@ -77,6 +77,13 @@ class LastError(Camel):
     message: str
 
 
+class EtaRange(Camel):
+    """Seconds between which it ends, if it takes as long as nine of ten of the last ones at this engine did."""
+
+    low: float
+    high: float
+
+
 class Clone(Camel):
     """A voice clone."""
 
@@ -97,6 +104,7 @@ class Clone(Camel):
     stage: Stage | None
     waiting_for: WaitingFor | None
     eta_seconds: float | None
+    eta_range: EtaRange | None
     is_terminal: bool
     is_cancelable: bool
     is_retryable: bool

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select, update
 
-from shared import aside, cancellation, claims, clones, events, jobs, keys, retrying, sent, submissions, views
+from shared import aside, cancellation, claims, clones, events, keys, retrying, sent, submissions, views
 from shared.db.engine import Database
 from shared.db.models import Account, Clone, Job, Sample
 from shared.db.moment import db_now
@@ -21,6 +21,7 @@ from shared.errors import (
     VendorUnavailable,
     VendorVoiceNotFound,
 )
+from shared.estimates import estimate
 from shared.keys import MAIN_ACCOUNT
 from shared.states import EventType, Outcome, Stage, Status, SubmissionState
 from shared.views import CloneView
@@ -207,7 +208,7 @@ def test_a_job_that_was_tried_again_says_nothing_of_how_long_they_take(database:
         claims.finish(session, claim, vendor_voice_id="voice")
         session.execute(update(Job).where(Job.id == job_id).values(created_at=db_now(-86_400)))
     with database.read() as session:
-        assert jobs.estimate_s(session, "sandbox", "default", 4.0) < 100
+        assert estimate(session, "sandbox", "default", 4.0).typical_s < 100
 
 
 def test_a_failed_extension_is_set_aside_until_it_is_tried_again(database: Database, new_clone: NewClone) -> None:
