@@ -14,7 +14,7 @@ from importlib import import_module
 from tests.bench import machine
 from tests.bench.rounds import Table, printed
 
-BENCHES = ("intake", "polling", "pipeline", "memory", "sound")
+BENCHES = ("intake", "polling", "pipeline", "callbacks", "memory", "sound")
 
 
 def main(arguments: list[str]) -> int:

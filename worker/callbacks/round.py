@@ -25,7 +25,7 @@ from worker.callbacks.attempt import Sender
 
 ATTEMPT_S: Final = 15.0
 _FIRST_WIDTH: Final = 2
-_WIDEST: Final = 8
+_WIDEST: Final = 16
 _UNSEALABLE_REST_S: Final = 60.0
 
 T = TypeVar("T")
