@@ -46,6 +46,21 @@ def test_the_readmes_quickstart_works_when_pasted(stack: Stack) -> None:
     assert json.loads(listed)["data"]["total"] >= 1
 
 
+def test_the_readmes_way_to_follow_a_clone_works_when_pasted(stack: Stack) -> None:
+    [block] = re.findall(r"<!-- live -->\n```sh\n(.*?)```", (HOUSE / "README.md").read_text(), re.DOTALL)
+    script = block.replace("~/.clonepipe", str(stack.folder)).replace("http://127.0.0.1:8000", stack.url)
+    finished = subprocess.run(
+        ["sh", "-ec", script], capture_output=True, text=True, cwd=HOUSE, timeout=120, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+    waited, *streamed, last = finished.stdout.splitlines()
+    assert json.loads(waited)["data"]["name"] == "Anna"
+    ids = [line.removeprefix("id: ") for line in streamed if line.startswith("id: ")]
+    assert ids == [str(number) for number in range(1, len(ids) + 1)]
+    assert [line for line in streamed if line.startswith("event: ")][-1] == "event: voice_clone.ready"
+    assert last == "304"
+
+
 def test_clone_waits_until_ready_and_shows_what_was_done(stack: Stack) -> None:
     done = clonepipe("clone", CLEAN_SPEECH, "--name", "Anna", "--wait", **at(stack))
     assert done.returncode == 0, done.stderr
