@@ -1,12 +1,14 @@
 """The worker is killed around the paid call, as a process, against a vendor at the wire whose ledger is the witness."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from tests.fakes import buena, elevenlabs, retell
 from tests.fakes.acts import Act, Manner, Moment
 from tests.fakes.bland import KEY, FakeBland
+from tests.fakes.server import FakeVendor
 from tests.processes import until
 from tests.stack import Stack, running_stack
 
@@ -46,6 +48,31 @@ def test_a_worker_killed_while_the_vendor_is_at_it_costs_no_second_voice(when: M
         assert (clone["status"], clone["error_message"]) == ("ready", None)
         assert bland.ledger() == (clone["vendorVoiceId"],)
         assert calls(bland) == (1 if when is Moment.AFTER else 2)
+
+
+OTHERS = [
+    (elevenlabs.FakeElevenLabs, elevenlabs.KEY, ("POST", "/v1/voices/add")),
+    (buena.FakeBuena, buena.KEY, ("POST", "/api/v2/voice-clones")),
+    (retell.FakeRetell, retell.KEY, ("POST", "/clone-voice")),
+]
+
+
+@pytest.mark.parametrize(("make", "key", "creation"), OTHERS, ids=lambda value: getattr(value, "name", ""))
+def test_every_other_vendors_marker_finds_the_voice_of_a_worker_that_was_killed(
+    make: Callable[[], FakeVendor], key: str, creation: tuple[str, str]
+) -> None:
+    fake = make()
+    with fake.running():
+        settings = {f"{fake.name}_api_key": key, f"{fake.name}_base_url": fake.base_url, "vendor_time_scale": 0.03}
+        with running_stack(**settings) as stack:
+            fake.misbehave(Act(Manner.HANG, Moment.AFTER))
+            clone_id = stack.create("Anna")
+            assert until(fake.ledger, within_s=60), stack.log()
+            stack.kill("worker")
+            clone = stack.wait_for(clone_id, "ready", "failed", within_s=180)
+            assert (clone["status"], clone["error_message"]) == ("ready", None)
+            assert fake.ledger() == (clone["vendorVoiceId"],)
+            assert [(call.method, call.path) for call in fake.calls].count(creation) == 1
 
 
 def test_a_worker_killed_between_the_voice_and_its_name_resumes_at_the_name() -> None:
