@@ -23,6 +23,7 @@ from api.doors import (
     native_samples,
     native_sent,
     native_verification,
+    native_webhook_messages,
     native_webhooks,
 )
 from api.envelope import refusal
@@ -69,6 +70,7 @@ def create_app(services: Services, doorbell: BackgroundBell) -> FastAPI:
     app.state.checks = CheckRoom(services.settings)
     for router in DOORS:
         app.include_router(router)
+    app.webhooks.include_router(native_webhook_messages.router)
     docs.describe(app)
     app.router.routes.extend([*health.ROUTES, *docs.ROUTES])
     app.add_middleware(HeadRequests)

@@ -55,6 +55,7 @@ def describe(app: FastAPI) -> None:
         document: dict[str, Any] = _as_3_0(derived, derived.get("components", {}).get("schemas", {}))
         document.setdefault("components", {})["securitySchemes"] = _KEYS
         document["security"] = [{name: []} for name in _KEYS]
+        document["x-webhooks"] = document.pop("webhooks")  # `webhooks` is 3.1's word; Redoc and others read this one
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # the framework's documented way, 2026-11-20

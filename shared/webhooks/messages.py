@@ -13,14 +13,14 @@ ENDPOINT_DISABLED: Final = "webhook_endpoint.disabled"
 TEST: Final = "test"
 TYPES: Final = (*(kind.value for kind in EventType), ENDPOINT_DISABLED)  # what an endpoint may choose from
 # What may be long and is at hand by polling, in the order in which it is left out.
-_LONG: Final = ("labels", "settings", "warnings", "notes", "description", "lastError", "error_message")
+LONG: Final = ("labels", "settings", "warnings", "notes", "description", "lastError", "error_message")
 
 
 def message(kind: str, at: datetime, data: Mapping[str, Any]) -> str:
     """Return a message's body. Where it would be too long, fields are left out and named in `data.omitted`."""
     kept = dict(data)
     body = _body(kind, at, kept)
-    for field in _LONG:
+    for field in LONG:
         if len(body.encode()) < MOST_BYTES:
             break
         if kept.pop(field, None):
