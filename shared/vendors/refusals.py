@@ -35,7 +35,7 @@ _REMEDIES: Final[dict[type[VendorError], str]] = {
     "resume {vendor}'.",
     VendorQuota: "Delete a voice at the vendor or take a larger plan there; then 'clonepipe vendors resume {vendor}'.",
     VendorVoiceInUse: "It can be deleted when what speaks with it there has ended.",
-    VendorRejected: "Change what it names and create the clone again, or choose another engine.",
+    VendorRejected: "Change what it names and ask anew, or choose another engine.",
 }
 _UNPAID: Final = "Settle the account's billing at {title}; then 'clonepipe vendors resume {vendor}'."
 

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.fakes.__main__ import HINT
+from tests.fakes.bland import FakeBland
 from tests.fakes.registry import FAKES
 from tests.fakes.server import ACTS, LEDGER
 from tests.fakes.stock import stock
@@ -90,6 +91,28 @@ def test_the_printed_lines_adopt_what_is_there_and_it_can_be_extended_to_its_cei
             clones[clone["vendorVoiceId"]] = clone["voiceId"]
         assert set(clones) == {voice.voice_id for voice in STOCK}
         check_what_was_adopted(stack, {voice.name: clones[voice.voice_id] for voice in STOCK})
+
+
+def test_the_readmes_example_of_them_works_when_pasted(settings: dict[str, str]) -> None:
+    [block] = re.findall(r"<!-- fakes -->\n```sh\n(.*?)```", (HOUSE / "README.md").read_text(), re.DOTALL)
+    # The voice is the process's and another test may have had it: this one makes itself one of its own.
+    [stocked] = [voice for voice in STOCK if voice.voice_id in block]
+    with FakeBland().running() as fake, running_stack(**settings | {"bland_base_url": fake.base_url}) as stack:
+        stock(fake)
+        commands = {"~/.clonepipe": str(stack.folder), "http://127.0.0.1:8000": stack.url}
+        commands |= {".venv/bin/python": sys.executable, ".venv/bin/clonepipe": f"{sys.executable} -m api"}
+        for said, meant in commands.items():
+            block = block.replace(said, meant)
+        done = subprocess.run(
+            ["sh", "-ec", block], env=stack.environment, cwd=HOUSE, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+        taken, samples, deleted, proof = (json.loads(line) for line in done.stdout.splitlines())
+        assert taken["data"]["job"]["kind"] == "extend"
+        assert len(samples["data"]["vendorSamples"]) == 2
+        assert deleted["success"] is True
+        assert [voice["voiceId"] for voice in proof["data"]["voices"]] == [stocked.voice_id]
+        assert until(lambda: stocked.voice_id not in fake.ledger(), within_s=60), stack.log()
 
 
 def check_what_was_adopted(stack: Stack, clones: dict[str, str]) -> None:

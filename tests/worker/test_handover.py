@@ -7,15 +7,18 @@ import pytest
 from sqlalchemy import select
 
 from shared import claims, events, gates
-from shared.db.models import Event, VendorGate
+from shared.db.models import Event, Submission, VendorGate
 from shared.errors import VendorUnavailable
 from shared.states import JobKind, Stage, Status
 from tests.contracts.vendor_cases import CASES
 from tests.fakes.acts import Act, Manner, Moment
 from tests.fakes.bland import KEY, FakeBland
+from tests.processes import until
 from tests.worker.conftest import Workshop
 from worker.handover import hand_over
+from worker.late_look import look
 from worker.run import work
+from worker.stages.paid_call import MOST_CALLS
 
 SANDBOX = (("sandbox", "default"),)
 
@@ -61,6 +64,22 @@ def test_an_outage_hands_over_when_the_gate_closes(pair: Pair) -> None:
     for _ in range(7):
         pair.shop.work(job_id)
     assert pair.shop.view(clone_id).vendor == "sandbox"
+
+
+def test_a_vendor_that_takes_calls_and_answers_none_hands_over_and_what_it_made_late_is_deleted(pair: Pair) -> None:
+    pair.bland.misbehave(*[Act(Manner.ANSWER, Moment.BEFORE, 503, {})] * MOST_CALLS)
+    clone_id, job_id = pair.order()
+    until(lambda: (pair.shop.work(job_id), pair.shop.view(clone_id).vendor != "bland")[1], within_s=60)
+    view = pair.shop.view(clone_id)
+    assert (view.vendor, view.status) == ("sandbox", Status.PROCESSING)
+    with pair.shop.database.read() as session:
+        last = [line for line in events.history(session, clone_id) if "handedOver" in line.data][-1]
+        submission = session.scalars(select(Submission)).one()
+    assert last.data["handedOver"] == {"from": "bland/btts_v3", "to": "sandbox/default"}
+    assert "never answered" in last.data["reason"]
+    pair.bland.have(submission.marker, "BTTS_V3")
+    look(pair.shop.bench, submission.id)
+    assert pair.bland.ledger() == ()
 
 
 def test_refused_recordings_go_nowhere_else(pair: Pair) -> None:

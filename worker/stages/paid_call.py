@@ -74,7 +74,8 @@ def reconcile(
         submissions.refuse(session, intent.marker, look_again_in_s=late_look_s)
     raise VendorProtocol(
         f"{title_of(task.claim.vendor)} was called {intent.calls} times, never answered, and shows nothing that came "
-        "of it. Try again later, or choose another vendor."
+        "of it. Try again later, or choose another vendor.",
+        unanswered_calls=intent.calls,
     )
 
 

@@ -121,7 +121,7 @@ def test_a_recording_that_is_not_accepted_costs_an_attempt_and_says_why(scene: S
     answer = scene.hand_in()
     assert (answer.status_code, answer.json()["code"]) == (422, "VERIFICATION_REJECTED")
     assert "does not match the captcha" in answer.json()["message"]
-    assert "create the clone again" not in answer.json()["message"]
+    assert "ask anew" not in answer.json()["message"]
     assert scene.clone()["waitingFor"] == "verification"
     shown = scene.shown()
     assert shown["attemptsLeft"] == 4

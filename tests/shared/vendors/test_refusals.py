@@ -111,8 +111,7 @@ def test_free_text_decides_nothing() -> None:
 def test_words_code_and_remedy_are_told() -> None:
     error = refused(400, code="BAD_NAME", words="The name is too long.")
     assert error.message == (
-        "Retell refused (HTTP 400): The name is too long. Change what it names and create the clone again, or choose "
-        "another engine."
+        "Retell refused (HTTP 400): The name is too long. Change what it names and ask anew, or choose another engine."
     )
     told = {"vendor": "retell", "vendor_status": 400, "vendor_code": "BAD_NAME"}
     assert error.details == {**told, "vendor_words": "The name is too long."}
