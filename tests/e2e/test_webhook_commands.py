@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from standardwebhooks.webhooks import Webhook
 
@@ -92,6 +93,7 @@ def test_a_listener_shows_forwards_and_answers_and_is_gone_afterwards(
         history = stack.client.get(f"/voice-clones/{voice_id}/events").json()["data"]["events"]
         # The first attempt was refused by the server on the desk, and came again.
         assert until(lambda: len(receiver.ledger(name)) == len(history) + 1, WITHIN_S)
+        assert until(lambda: answered_for(stack) == len(history), WITHIN_S)
     finally:
         listener.send_signal(signal.SIGINT)
         shown, said = listener.communicate(timeout=60)
@@ -112,3 +114,65 @@ def test_private_webhooks_are_said_loudly(stack: Stack) -> None:
     assert log.count("private_webhooks_allowed") >= 2  # by the API and by the worker
     assert "webhooks may go to any address" in log  # in the greeting
     assert "whsec_" not in log
+
+
+def test_a_clone_is_told_whole_to_its_callback_and_to_an_endpoint(
+    stack: Stack, receiver: Receiver, profile: Profile
+) -> None:
+    names = {kind: f"{kind}-{profile.name}" for kind in ("callback", "endpoint")}
+    secrets = {
+        "callback": json.loads(webhooks(stack, "rotate", "default", "--json"))["secret"],
+        "endpoint": (made := create(stack, receiver.url("204", names["endpoint"])))["secret"],
+    }
+    voice_id = stack.create(callback_url=receiver.url("204", names["callback"]))
+    stack.wait_for(voice_id, "ready")
+    history = stack.client.get(f"/voice-clones/{voice_id}/events").json()["data"]["events"]
+    expected = {(line["seq"], line["type"], voice_id) for line in history}
+    for kind, name in names.items():
+        assert until(lambda name=name, kind=kind: told(receiver, name, secrets[kind]) == expected, WITHIN_S), kind
+    webhooks(stack, "delete", made["endpointId"])
+
+
+def test_a_listener_outlives_the_api(stack: Stack, receiver: Receiver, profile: Profile) -> None:
+    name = f"outlives-{profile.name}"
+    command = [str(CLONEPIPE), "listen", "--event-types", "voice_clone.ready"]
+    command += ["--forward-to", receiver.url("204", name)]
+    listener = subprocess.Popen(
+        command, env=environment(stack), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert listener.stderr is not None
+        secret = listener.stderr.readline().split()[-1]
+        stack.kill("api")
+        stack.reconnect()
+        assert until(lambda: is_answered(stack), WITHIN_S), stack.log()
+        voice_id = stack.create()
+        stack.wait_for(voice_id, "ready")
+        assert until(lambda: answered_for(stack) == 1, WITHIN_S), stack.log()
+    finally:
+        listener.send_signal(signal.SIGINT)
+        shown, said = listener.communicate(timeout=60)
+    assert (listener.returncode, said, voice_id in shown) == (130, "", True)
+    [entry] = receiver.ledger(name)
+    assert Webhook(secret).verify(entry["body"], entry["headers"])["data"]["voiceId"] == voice_id
+
+
+def told(receiver: Receiver, name: str, secret: str) -> set[tuple[int, str, str]]:
+    """Return `seq`, type and clone of all that came to an address, each verified."""
+    messages = [Webhook(secret).verify(entry["body"], entry["headers"]) for entry in receiver.ledger(name)]
+    return {(one["data"]["seq"], one["type"], one["data"]["voiceId"]) for one in messages}
+
+
+def answered_for(stack: Stack) -> int:
+    """Return how many deliveries the one listener has forwarded, shown and answered for, in this order."""
+    found = stack.client.get("/webhook-endpoints").json()["data"]["endpoints"]
+    [listener] = [one["endpointId"] for one in found if one["kind"] == "listener"]
+    page = stack.client.get(f"/webhook-endpoints/{listener}/deliveries", params={"status": "delivered"})
+    return int(page.json()["data"]["total"])
+
+
+def is_answered(stack: Stack) -> bool:
+    try:
+        return stack.client.get("/vendors").status_code == 200
+    except httpx.HTTPError:
+        return False
