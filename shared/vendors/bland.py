@@ -102,6 +102,12 @@ _FLAGS: Final = {"btts_v3": "isBTTS_V3", "btts_v2": "isBTTS_V2"}
 _MEANINGS: Final[Meanings] = {
     (None, "Limit Exceeded"): VendorQuota,  # HTTP 400
     (404, "VOICE_NOT_FOUND"): VendorVoiceNotFound,
+    # A no under HTTP 200 is a no, and nothing that is to be found out.
+    (200, "Validation Error"): VendorRejected,
+    (200, "BAD_REQUEST"): VendorRejected,
+    (200, "INVALID_REQUEST"): VendorRejected,
+    (200, "VOICE_SAMPLES_ERROR"): VendorRejected,
+    (200, "VOICE_SAMPLE_ERROR"): VendorRejected,
 }
 
 
