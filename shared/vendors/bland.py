@@ -103,11 +103,8 @@ _MEANINGS: Final[Meanings] = {
     (None, "Limit Exceeded"): VendorQuota,  # HTTP 400
     (404, "VOICE_NOT_FOUND"): VendorVoiceNotFound,
     # A no under HTTP 200 is a no, and nothing that is to be found out.
-    (200, "Validation Error"): VendorRejected,
-    (200, "BAD_REQUEST"): VendorRejected,
-    (200, "INVALID_REQUEST"): VendorRejected,
-    (200, "VOICE_SAMPLES_ERROR"): VendorRejected,
-    (200, "VOICE_SAMPLE_ERROR"): VendorRejected,
+    **{(200, code): VendorRejected for code in ("Validation Error", "BAD_REQUEST", "INVALID_REQUEST")},
+    **{(200, code): VendorRejected for code in ("VOICE_SAMPLES_ERROR", "VOICE_SAMPLE_ERROR")},
 }
 
 
