@@ -21,7 +21,6 @@ from worker.task import Task
 FIRST_LOOK_S: Final = 0.5
 LOOKS: Final = 2
 MOST_CALLS: Final = 3  # whose answers were all lost, until it is given up
-_FETCHED: Final = 0.5  # of the stage, for progress: until the files are here; the rest is the vendor's
 _logger = log.get(__name__)
 
 Call = Callable[[list[SampleFile]], Ending]
@@ -32,20 +31,16 @@ def sendable(task: Task) -> list[SampleFile]:
     if not task.prepared:
         raise ServiceError("The job is to be submitted, but nothing was prepared for it.")
     word = task.claim.job_id.partition("_")[2][:8]
-    total_s = sum(file.duration_s for file in task.prepared) or 1.0
-    files: list[SampleFile] = []
-    for file in task.prepared:
-        files.append(
-            SampleFile(
-                path=task.fetch(file.object_key),
-                filename=f"{word}-{file.number}.{file.container}",
-                content_type=CONTENT_TYPES[file.container],
-                duration_s=file.duration_s,
-                cleaned=file.cleaned,
-            )
+    return [
+        SampleFile(
+            path=task.fetch(file.object_key),
+            filename=f"{word}-{file.number}.{file.container}",
+            content_type=CONTENT_TYPES[file.container],
+            duration_s=file.duration_s,
+            cleaned=file.cleaned,
         )
-        task.show(_FETCHED * sum(each.duration_s for each in files) / total_s)
-    return files
+        for file in task.prepared
+    ]
 
 
 def lost(task: Task, error: VendorError) -> Rest:
