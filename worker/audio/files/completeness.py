@@ -16,6 +16,9 @@ _CHUNKS: Final = 1000  # looked at, until the sound begins
 _RIFF_HEAD_BYTES: Final = 12  # 'RIFF', its size, 'WAVE'
 _RIFF_CHUNK_BYTES: Final = 8  # a chunk's type and its size, 32 bits; padded to an even length
 
+_SSND_HEAD_BYTES: Final = 8  # an offset and the size of a block, both usually 0; Apple's AIFF 1.3
+_SSND_UNKNOWN_BYTES: Final = 0x7F000000  # what SoX writes into a pipe (14.4.2)
+
 _W64_HEAD_BYTES: Final = 40  # the GUID of 'riff', its size, the GUID of 'wave'; Sony Wave-64, 2006
 _W64_CHUNK_BYTES: Final = 24  # a GUID that begins with the chunk's type, and a size, 64 bits, that includes these 24
 _W64_UNKNOWN_BYTES: Final = 1 << 60
@@ -45,9 +48,9 @@ def cut_off(source: BinaryIO) -> str | None:
 
 
 def announced_bytes(source: BinaryIO) -> int | None:
-    """Return how many bytes of sound a WAV, W64 or CAF file announces, None where it cannot know, and for all others.
+    """Return how many bytes of sound a WAV, W64, CAF or AIFF file announces, None where it cannot know.
 
-    The file is left at its beginning.
+    None for all others, too. The file is left at its beginning.
     """
     found = _sound(source)
     return None if found is None else found[1]
@@ -64,6 +67,8 @@ def _sound(source: BinaryIO) -> tuple[int, int] | None:
                 return _sound_of_w64(source)
             case b"caff":
                 return _sound_of_caf(source)
+            case b"FORM":
+                return _sound_of_aiff(source)
         return None
     finally:
         source.seek(0)
@@ -115,6 +120,22 @@ def _sound_of_caf(source: BinaryIO) -> tuple[int, int] | None:
         if chunk[:4] == b"data":
             return at + _CAF_EDITS_BYTES, size_bytes - _CAF_EDITS_BYTES
         at += size_bytes
+    return None
+
+
+def _sound_of_aiff(source: BinaryIO) -> tuple[int, int] | None:
+    at = _RIFF_HEAD_BYTES
+    for _ in range(_CHUNKS):
+        source.seek(at)
+        chunk = source.read(_RIFF_CHUNK_BYTES)
+        size_bytes = int.from_bytes(chunk[4:], "big")
+        if len(chunk) < _RIFF_CHUNK_BYTES:
+            return None
+        at += _RIFF_CHUNK_BYTES
+        if chunk[:4] == b"SSND":
+            is_known = _SSND_HEAD_BYTES < size_bytes < _SSND_UNKNOWN_BYTES
+            return (at + _SSND_HEAD_BYTES, size_bytes - _SSND_HEAD_BYTES) if is_known else None
+        at += size_bytes + size_bytes % 2
     return None
 
 

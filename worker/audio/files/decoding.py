@@ -10,6 +10,7 @@ import math
 import os
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any, BinaryIO, Final
 
 import av
@@ -22,8 +23,8 @@ from av.stream import Discard
 
 from worker.audio.files.assembly import Assembler, Samples
 from worker.audio.files.completeness import announced_bytes, cut_off
-from worker.audio.files.endings import unfinished
-from worker.audio.files.losses import CHECKED, CHECKING, Losses
+from worker.audio.files.endings import has_named_size, unfinished
+from worker.audio.files.losses import CHECKED, CHECKING, NUMBERED, Losses
 from worker.audio.files.ogg_pages import OggPages, count_pages
 from worker.audio.files.wire import (
     MAX_CHANNELS,
@@ -42,6 +43,7 @@ TRUNCATED_SHARE: Final = 0.95  # fewer of the claimed seconds than this is a tru
 
 FORMATS: Final = "wav,w64,aiff,caf,au,flac,mp3,ogg,mov,matroska,aac,asf"
 ESTIMATED_DURATION: Final = frozenset({"aac"})  # no header: FFmpeg guesses from the first frames' bit rate
+_CLAIMS_FRAMES: Final = "aiff"  # it has a number of frames beside its number of bytes, and FFmpeg goes by the first
 _PCM_BITS: Final = re.compile(r"^pcm_[usf](\d+)")
 CODECS: Final = ",".join(
     [
@@ -89,6 +91,7 @@ class _Decoding:
     def run(self, source: BinaryIO) -> None:
         write_json(self._sink_fd, FrameKind.STARTED, {"pid": os.getpid()})
         cut, announced = cut_off(source) or unfinished(source), announced_bytes(source)
+        has_size = has_named_size(source)
         with _open(source) as container:
             pages = _pages(source, container)
             stream = _first_audio(container)
@@ -106,9 +109,9 @@ class _Decoding:
             for block in assembler.finish():
                 self._emit(block)
             self._warnings += assembler.warnings
-            # Of PCM the claim is the announced bytes themselves: whoever has fewer has lost some.
-            is_pcm = _PCM_BITS.search(stream.codec_context.name) is not None
-        self._finish(cut, pages, holds_all=announced is not None and cut is None and not is_pcm)
+            # Of PCM the claim is the announced bytes themselves (but AIFF's): whoever has fewer has lost some.
+            is_claim = _PCM_BITS.search(stream.codec_context.name) and container.format.name != _CLAIMS_FRAMES
+        self._finish(cut, pages, holds_all=(announced is not None and not is_claim) or has_size)
 
     def fail(self, code: str, reason: str) -> None:
         info = self._info
@@ -157,7 +160,10 @@ class _Decoding:
         write_frame(self._sink_fd, FrameKind.BLOCK, np.ascontiguousarray(block).data)
 
     def _is_whole(self, pages: OggPages | None, holds_all: bool) -> bool:
-        """Whether the bytes themselves show that nothing is missing, so that it is the header that errs."""
+        """Whether the bytes themselves show that nothing is missing, so that it is the header that errs.
+
+        `holds_all`: as many as the file announces of them are there, by another number than the duration's.
+        """
         return holds_all or self._losses.is_concluded or (pages is not None and pages.lost == 0)
 
     def _finish(self, cut: str | None, pages: OggPages | None, *, holds_all: bool) -> None:
@@ -238,10 +244,14 @@ def _describe(container: InputContainer, stream: AudioStream, first: AudioFrame,
     _check_shape(first.sample_rate, first.layout.nb_channels)
     claimed_s: float | None = None
     if stream.duration and stream.time_base:
-        claimed_s = float(stream.duration * stream.time_base)
+        # FLAC counts samples, of the rate that its frames name; the header's may be another.
+        is_counted = container.format.name == NUMBERED
+        claimed_s = float(stream.duration * (Fraction(1, first.sample_rate) if is_counted else stream.time_base))
     elif container.duration:
         claimed_s = container.duration / 1e6
     bits = _PCM_BITS.search(stream.codec_context.name)
+    if container.format.name == _CLAIMS_FRAMES:
+        announced = None
     if announced is not None and bits:  # the header's own bytes per second may be wrong
         claimed_s = announced * 8 / (int(bits[1]) * first.sample_rate * first.layout.nb_channels)
     elif announced is not None and stream.codec_context.name.startswith("pcm_") and stream.codec_context.bit_rate:

@@ -18,6 +18,7 @@ _KNOWN: Final = _ENTERED | {
     0x1A45DFA3, 0x114D9B74, 0x1549A966, 0x1654AE6B, 0x1C53BB6B, 0x1254C367, 0x1043A770, 0x1941A469,  # beside clusters
     0xA3, 0xA0, 0xE7, 0xA7, 0xAB, 0xEC, 0xBF,  # in them, and anywhere
 }  # fmt: skip
+_MOST_HEADS: Final = 16  # elements before the segment; there is one
 _EBML_HEAD_BYTES: Final = 12  # an id of at most 4 bytes and a size of at most 8
 
 _BOX_HEAD_BYTES: Final = 16  # ISO/IEC 14496-12, 4.2: size, type, and a size of 64 bits where the first is 1
@@ -41,6 +42,9 @@ _BOXES: Final = frozenset(
 
 _ID3_HEAD_BYTES: Final = 10
 _MPEG_HEAD_BYTES: Final = 7  # of ADTS, ISO/IEC 13818-7, 6.2; of MPEG audio the first four count, ISO/IEC 11172-3, 2.4.1
+_XING_WITHIN_BYTES: Final = 64  # after a frame's head and 9 to 32 bytes of side information
+_XING_FRAMES: Final = 1  # flags of what the head names, each 4 bytes long; as LAME writes it
+_XING_BYTES: Final = 2
 _KBITS: Final = {  # by version and layer; index 0 is free format, 15 is forbidden
     (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     (1, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
@@ -65,6 +69,52 @@ def unfinished(source: BinaryIO) -> str | None:
         return _end_of_frames(source, held_bytes)
     finally:
         source.seek(0)
+
+
+def has_named_size(source: BinaryIO) -> bool:
+    """Whether a Matroska or MP3 file names its own size in bytes and has that many; it is left at its beginning.
+
+    Where it has, a longer duration is the header's error, and no sound is missing.
+    """
+    try:
+        held_bytes = source.seek(0, os.SEEK_END)
+        source.seek(0)
+        if source.read(4) == _EBML:
+            return _has_whole_segment(source, held_bytes)
+        at = _tag_bytes(source)
+        source.seek(at)
+        named_bytes = _named_by_xing(source.read(_XING_WITHIN_BYTES))
+        return 0 < named_bytes <= held_bytes - at
+    finally:
+        source.seek(0)
+
+
+def _has_whole_segment(source: BinaryIO, held_bytes: int) -> bool:
+    at = 0
+    for _ in range(_MOST_HEADS):
+        source.seek(at)
+        found = _element(source.read(_EBML_HEAD_BYTES) or bytes(1))
+        if found is None:
+            return False
+        kind, head_bytes, size_bytes = found
+        if size_bytes is None:
+            return False
+        at += head_bytes + size_bytes
+        if kind == _SEGMENT:
+            return at <= held_bytes
+    return False
+
+
+def _named_by_xing(frame: bytes) -> int:
+    """Return how many bytes the first frame of an MP3 says that there are from it on, 0 where it says nothing."""
+    at = max(frame.find(b"Xing"), frame.find(b"Info"))
+    if at < 0 or not _mpeg_bytes(frame):
+        return 0
+    flags = int.from_bytes(frame[at + 4 : at + 8], "big")
+    if not flags & _XING_BYTES:
+        return 0
+    at += 8 + (4 if flags & _XING_FRAMES else 0)
+    return int.from_bytes(frame[at : at + 4], "big")
 
 
 def _end_of_matroska(source: BinaryIO, held_bytes: int) -> str | None:
@@ -129,11 +179,7 @@ def _end_of_boxes(source: BinaryIO, held_bytes: int) -> str | None:
 
 def _end_of_frames(source: BinaryIO, held_bytes: int) -> str | None:
     """Follow the frames of bare AAC or MPEG audio; a tag before them is passed over."""
-    source.seek(0)
-    head = source.read(_ID3_HEAD_BYTES)
-    at = 0
-    if head[:3] == b"ID3" and len(head) == _ID3_HEAD_BYTES:
-        at = _ID3_HEAD_BYTES + sum((byte & 0x7F) << 7 * (3 - place) for place, byte in enumerate(head[6:10]))
+    at = _tag_bytes(source)
     source.seek(at)
     frame_bytes = _frame_reader(source.read(_MPEG_HEAD_BYTES))
     if frame_bytes is None:
@@ -148,6 +194,15 @@ def _end_of_frames(source: BinaryIO, held_bytes: int) -> str | None:
         if at > held_bytes:
             return f"its last frame is cut, {at - held_bytes} bytes are missing" if count else None
     return None
+
+
+def _tag_bytes(source: BinaryIO) -> int:
+    """Return how long the tag before the frames is, 0 where there is none."""
+    source.seek(0)
+    head = source.read(_ID3_HEAD_BYTES)
+    if head[:3] != b"ID3" or len(head) < _ID3_HEAD_BYTES:
+        return 0
+    return _ID3_HEAD_BYTES + sum((byte & 0x7F) << 7 * (3 - place) for place, byte in enumerate(head[6:10]))
 
 
 def _frame_reader(head: bytes) -> Callable[[bytes], int] | None:

@@ -1,12 +1,14 @@
 """Files that were cut are told apart from whole ones, those of encoders that know no end included."""
 
 import io
+import re
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.worker.audio.signals import tone, wav_bytes, white_noise, write, write_av
+from tests.worker.audio.signals import Samples, tone, wav_bytes, white_noise, write, write_av
 from tests.worker.audio.studio import Studio
 from worker.audio.files.completeness import cut_off
 from worker.audio.inspector import Inspection, listen
@@ -165,6 +167,51 @@ def test_a_header_that_says_too_much_is_no_lost_sound_unless_it_is(studio: Studi
     (told,) = measured.warnings
     assert told.startswith("truncated: " if is_cut else "header: it says 40.00 s, 10.0"), told
     assert (measured.measures.missing_share == 0.0) is not is_cut
+
+
+def wider(data: bytes, mark: bytes, skip: int, form: str, value: float) -> bytes:
+    """Write another number `skip` bytes after the first `mark`."""
+    lying = bytearray(data)
+    struct.pack_into(form, lying, data.index(mark) + skip, value)
+    return bytes(lying)
+
+
+LYING: dict[str, Callable[[Path, Samples], bytes]] = {
+    "AIFF": lambda path, sound: wider(write(path / "a.aiff", sound, 48_000).read_bytes(), b"COMM", 10, ">I", 1_920_000),
+    "MP3": lambda path, sound: wider(write(path / "a.mp3", sound, 48_000).read_bytes(), b"Xing", 8, ">I", 1667),
+    "WebM": lambda path, sound: wider(
+        write_av(path / "a.webm", sound, 48_000, codec="libopus", form="webm").read_bytes(),
+        b"\x44\x89\x88",
+        3,
+        ">d",
+        40_000.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("make", LYING.values(), ids=list(LYING))
+def test_a_duration_that_is_longer_than_the_sound_is_the_headers_error(
+    studio: Studio, make: Callable[[Path, Samples], bytes]
+) -> None:
+    lying = make(studio.folder, white_noise(10.0, 48_000))
+    (told,) = inspected(studio, lying).warnings
+    assert re.fullmatch(r"header: it says (40|39.98|40.01).*, (10.0.|9.9.) s were decoded; nothing is cut off", told), (
+        told
+    )
+    cut = inspected(studio, lying[: len(lying) // 2])
+    assert any(each.startswith("truncated: ") for each in cut.warnings), cut.warnings
+    assert cut.measures.missing_share == pytest.approx(0.875, abs=0.02)
+
+
+@pytest.mark.parametrize("rate_hz", [24_000, 96_000])
+def test_a_flac_whose_header_names_another_rate_than_its_frames_has_lost_nothing(studio: Studio, rate_hz: int) -> None:
+    lying = bytearray(write(studio.folder / "a.flac", white_noise(10.0, 48_000), 48_000).read_bytes())
+    lying[18:21] = (rate_hz << 4 | lying[20] & 0xF).to_bytes(3, "big")
+    measured = inspected(studio, bytes(lying))
+    assert (measured.warnings, measured.measures.missing_share) == ((), 0.0)
+    assert (measured.rate_hz, measured.duration_s) == (48_000, 10.0)
+    *_, told = inspected(studio, bytes(lying[: len(lying) // 2])).warnings
+    assert told.startswith(("truncated: the header claims 10.00 s, 5.0", "truncated: the header claims 10.00 s, 4.9"))
 
 
 def inspected(studio: Studio, data: bytes) -> Inspection:
