@@ -1,6 +1,7 @@
 """Every run of whole phrases of a recording that a segment could be: the candidates among which is chosen.
 
-A run begins at most 150 ms before speech and ends at most 200 ms after it. Where a phrase is longer than what is
+A run begins at most 150 ms before speech and ends at most 200 ms after it, and nearer where something loud lies there
+that a pause parts from it. Where a phrase is longer than what is
 wanted it is divided, at short pauses first, then at its quietest moments, and the run says what its edges cost.
 """
 
@@ -24,8 +25,9 @@ CUT_EVERY_S: Final = 1.0
 LOUD_PAUSE_COST: Final = 1.0  # an edge between speech and noise: part of the phrase may lie in that
 QUIET_PAUSE_DB: Final = 28.0  # so far under the loudest of the next second a pause costs nothing ...
 LOUD_PAUSE_DB: Final = 14.0  # ... and so little, all of it
+STRAY_DB: Final = 20.0  # what is less far under the voice, and parted from it by a pause, is no part of the phrase
 _PAUSE_WINDOWS: Final = 9
-_LEAST_WINDOWS: Final = 2  # fewer before the first sound are no pause
+_LEAST_WINDOWS: Final = 2  # fewer before a sound are no pause
 _VOICE_WINDOWS: Final = 31
 _ROWS: Final = 512  # phrases whose runs are judged at once: those of three hours would be large
 _ROUNDING_S: Final = 1e-6
@@ -84,24 +86,45 @@ def find_atoms(tracks: Tracks, *, longest_s: float) -> Atoms:
     costs = np.where(gaps_s >= PAUSE_S - _ROUNDING_S, 0.0, costs)
     outer = [np.inf] if spans else []
     before_s, after_s = np.concatenate((outer, gaps_s)), np.concatenate((gaps_s, outer))
+    # An end is a beginning in reverse.
+    reverse_db, turned_s = tracks.levels_db[::-1], tracks.duration_s - ends_s
+    opening_s = np.minimum(np.minimum(PAD_BEFORE_S, before_s / 2), _clear_s(tracks.levels_db, starts_s))
+    closing_s = np.minimum(np.minimum(PAD_AFTER_S, after_s / 2), _clear_s(reverse_db, turned_s))
     return Atoms(
-        np.maximum(starts_s - np.minimum(PAD_BEFORE_S, before_s / 2), 0.0),
-        np.minimum(ends_s + np.minimum(PAD_AFTER_S, after_s / 2), tracks.duration_s),
+        np.maximum(starts_s - opening_s, 0.0),
+        np.minimum(ends_s + closing_s, tracks.duration_s),
         gaps_s,
         np.where(np.isinf(before_s), 0.0, np.concatenate((outer, costs))) + _loudness_costs(tracks.levels_db, starts_s),
-        np.where(np.isinf(after_s), 0.0, np.concatenate((costs, outer)))
-        + _loudness_costs(tracks.levels_db[::-1], tracks.duration_s - ends_s),
+        np.where(np.isinf(after_s), 0.0, np.concatenate((costs, outer))) + _loudness_costs(reverse_db, turned_s),
     )
+
+
+def _clear_s(levels_db: Track, edges_s: Numbers) -> Numbers:
+    """Return how long before each edge nothing loud is heard; infinite where no pause parts them."""
+    edges, pauses_db, voices_db = _beside(levels_db, edges_s)
+    loud = pauses_db[:, _PAUSE_WINDOWS - 1 :: -1] > voices_db[:, None] - STRAY_DB  # the nearest first
+    nearest = loud.argmax(axis=1)
+    is_parted = loud.any(axis=1) & (nearest >= _LEAST_WINDOWS) & (nearest < edges)
+    return np.where(is_parted, edges_s - (edges - nearest) * WINDOW_S, np.inf)
 
 
 def _loudness_costs(levels_db: Track, edges_s: Numbers) -> Numbers:
     """Return what it costs to begin at each edge, for want of a quiet pause before it; the very beginning is free."""
+    edges, pauses_db, voices_db = _beside(levels_db, edges_s)
+    depths_db = voices_db - pauses_db.min(axis=1)
+    shares = (QUIET_PAUSE_DB - depths_db) / (QUIET_PAUSE_DB - LOUD_PAUSE_DB)
+    return np.where(edges < _LEAST_WINDOWS, 0.0, LOUD_PAUSE_COST * np.clip(shares, 0.0, 1.0))
+
+
+def _beside(levels_db: Track, edges_s: Numbers) -> tuple[Rows, Track, Track]:
+    """Return the windows of edges, the levels of those before and at them, and the loudest of the second after each.
+
+    Shapes (edges,), (edges, _PAUSE_WINDOWS + 1) and (edges,); what lies before the recording is infinitely loud.
+    """
     edges = np.clip((edges_s / WINDOW_S).astype(np.int64), 0, max(levels_db.size - 1, 0))
     padded_db = np.pad(levels_db, (_PAUSE_WINDOWS, _VOICE_WINDOWS), constant_values=(np.inf, -np.inf))
     around_db = np.lib.stride_tricks.sliding_window_view(padded_db, _PAUSE_WINDOWS + _VOICE_WINDOWS)[edges]
-    depths_db = around_db[:, _PAUSE_WINDOWS:].max(axis=1) - around_db[:, : _PAUSE_WINDOWS + 1].min(axis=1)
-    shares = (QUIET_PAUSE_DB - depths_db) / (QUIET_PAUSE_DB - LOUD_PAUSE_DB)
-    return np.where(edges < _LEAST_WINDOWS, 0.0, LOUD_PAUSE_COST * np.clip(shares, 0.0, 1.0))
+    return edges, around_db[:, : _PAUSE_WINDOWS + 1], around_db[:, _PAUSE_WINDOWS:].max(axis=1)
 
 
 def judge_runs(grounds: Grounds, atoms: Atoms, *, least_s: float, best_s: float, most_s: float) -> Runs:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.worker.audio.spoken_tracks import bursts, heard, room_with
+from tests.worker.audio.spoken_tracks import add, bursts, heard, noise, room_with
 from worker.audio.choose.merits import Grounds
 from worker.audio.choose.runs import find_atoms, judge_runs
 
@@ -20,6 +20,24 @@ def test_atoms_open_before_speech_and_close_after_it() -> None:
 def test_neighbours_share_a_short_pause() -> None:
     atoms = find_atoms(room_with(10.0, [(1.0, 3.0), (3.2, 5.0)]), longest_s=5.0)
     assert atoms.closes_s[0] == pytest.approx(atoms.opens_s[1])
+
+
+def test_atoms_leave_out_the_noise_behind_a_pause() -> None:
+    sound = bursts(10.0, [(3.0, 5.0)])
+    add(sound, 1.0, noise(1.9, -25.0, seed=5))  # ends 100 ms before the voice begins
+    add(sound, 5.12, noise(2.0, -25.0, seed=6))
+    atoms = find_atoms(heard(sound, [(3.0, 5.0)]), longest_s=5.0)
+    assert atoms.opens_s == pytest.approx([2.9], abs=0.033)
+    assert atoms.opens_s[0] >= 2.9
+    assert atoms.closes_s == pytest.approx([5.12], abs=0.033)
+    assert atoms.closes_s[0] <= 5.12
+
+
+def test_what_is_loud_up_to_the_voice_stays_with_it() -> None:
+    sound = bursts(10.0, [(3.0, 5.0)])
+    add(sound, 2.0, noise(0.95, -25.0, seed=5))  # 50 ms are a stop within a word
+    atoms = find_atoms(heard(sound, [(3.0, 5.0)]), longest_s=5.0)
+    assert atoms.opens_s[0] < 2.9
 
 
 def test_edges_in_short_pauses_cost() -> None:
