@@ -11,14 +11,19 @@ from typing import Any
 from api.supervisor import ChildSpec
 
 DRIVER = """
-import json, sys
+import json, sys, threading
 from api.supervisor import ChildSpec, Patience, supervise
 asked = json.loads(sys.argv[1])
 specs = [ChildSpec(one["name"], tuple(one["command"]), one["env"], tuple(one["pass_fds"])) for one in asked["specs"]]
 def ready(stopping):
     print("banner", flush=True)
     print("stopped" if stopping.wait(20) else "never stopped", flush=True)
-sys.exit(supervise(specs, patience=Patience(**asked["patience"]), ready=ready if asked["banner"] else None))
+    told.set()
+told = threading.Event()
+code = supervise(specs, patience=Patience(**asked["patience"]), ready=ready if asked["banner"] else None)
+if asked["banner"]:
+    told.wait(20)  # the hook's thread does not keep a process from ending
+sys.exit(code)
 """
 LIVE = "from shared import leash; leash.watch(); import os, time; print('process', os.getpid()); time.sleep(60)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {LIVE}"
