@@ -29,6 +29,8 @@ def test_an_unknown_setting_is_told_once_with_the_nearest_that_is_known(tmp_path
 def test_the_children_of_up_do_not_tell_it_again_and_its_farewell_is_its_own() -> None:
     with running_stack(storage_uri="x") as stack:
         folder = stack.folder
+        # The greeting comes from a thread of its own; a service may be asked, and ended, before it.
+        assert until(lambda: "clonepipe is ready at" in (folder / "log").read_text())
         stack.end(2)
         said = (folder / "log").read_text()
     assert said.count(ADVICE) == 1
