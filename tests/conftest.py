@@ -34,14 +34,17 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(params=KINDS)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a fresh, migrated database of each kind."""
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
-        return server.new_database()
+        url = server.new_database()
+        yield url
+        server.drop(url)
+        return
     url = sqlite_url(tmp_path)
     upgrade(Database(url))
-    return url
+    yield url
 
 
 @pytest.fixture

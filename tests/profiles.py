@@ -91,9 +91,10 @@ def deployed(postgres: PostgresServer, s3: S3Server) -> Iterator[Profile]:
     with tempfile.TemporaryDirectory(prefix="valkey-") as folder:
         broker = TcpBroker(free_ports(1)[0], Path(folder))
         broker.start()
+        database_url = postgres.new_database(migrated=False)
         try:
             settings: dict[str, object] = {
-                "database_url": postgres.new_database(migrated=False),
+                "database_url": database_url,
                 "storage_url": f"s3://{s3.bucket}/{secrets.token_hex(4)}",
                 "s3_endpoint_url": s3.endpoint_url,
                 "broker_url": broker.url,
@@ -101,6 +102,7 @@ def deployed(postgres: PostgresServer, s3: S3Server) -> Iterator[Profile]:
             yield Profile("deployed", settings, s3.environment, broker)
         finally:
             broker.stop()
+            postgres.drop(database_url)
 
 
 def _made(request: pytest.FixtureRequest) -> Iterator[Profile]:

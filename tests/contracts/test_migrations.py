@@ -26,9 +26,13 @@ REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()]
 def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
-        database = Database(server.new_database(migrated=False))
-    else:
-        database = Database(sqlite_url(tmp_path))
+        url = server.new_database(migrated=False)
+        database = Database(url)
+        yield database
+        database.dispose()
+        server.drop(url)
+        return
+    database = Database(sqlite_url(tmp_path))
     yield database
     database.dispose()
 
