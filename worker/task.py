@@ -7,7 +7,7 @@ exception is `transaction`, for an intent that must be committed before the outs
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -25,14 +25,16 @@ from shared.errors import ClaimLost, DatabaseUnavailable, SourceMissing, Storage
 from shared.services import Services
 from shared.states import Denoise, JobKind, Trim, percent
 from shared.storage.protocol import put_file
+from shared.vendors import meter
 from shared.vendors.engines import Engine
-from shared.vendors.protocol import CloneOrder, Vendor
+from shared.vendors.protocol import CloneOrder, SampleFile, Vendor
 from worker.audio.files.decoder import Decoder
 from worker.bench import Bench
 from worker.heart import Hold
 
 T = TypeVar("T")
 _PROGRESS_EVERY_S = 0.5
+_SENT_SHARE = 0.9  # of a stage that sends: what is left is the vendor's answer
 
 
 class HandedBack(Exception):
@@ -137,12 +139,23 @@ class Task:
     def engine(self) -> Engine:
         return self.vendor.engines[self.claim.engine]
 
-    def ask(self, call: Callable[[Vendor], T], *, creates: bool = False, at: str | None = None) -> T:
-        """Call the clone's vendor, or the one named `at`. Raises: VendorPaused, SetupError, what the adapter raises."""
+    def ask(
+        self,
+        call: Callable[[Vendor], T],
+        *,
+        creates: bool = False,
+        at: str | None = None,
+        sending: Sequence[SampleFile] = (),
+    ) -> T:
+        """Call the clone's vendor, or the one named `at`; the job's progress follows the bytes of what is sent.
+
+        Raises: VendorPaused, SetupError, what the adapter raises.
+        """
         vendor = self.vendor if at is None else self.services.vendors[at]
         engine = self.claim.engine if at in (None, self.claim.vendor) else None
         subject = Subject(self.claim.clone_id, self.claim.job_id, engine)
-        return ask(self.services.database, vendor, subject, call, creates=creates)
+        with meter.watching(sending, self._show_sent):
+            return ask(self.services.database, vendor, subject, call, creates=creates)
 
     def show(self, fraction: float) -> None:
         """Show how much of the stage is done (0-1), at most twice a second.
@@ -153,6 +166,20 @@ class Task:
             raise ClaimLost
         if self._bench.stopping.is_set():
             raise HandedBack
+        self._write_progress(fraction)
+
+    def _show_sent(self, fraction: float) -> None:
+        """Show how much of what is sent has left us.
+
+        Nothing may end a call that is under way, for the vendor may have acted. So neither a lost claim nor a stop is
+        heeded here, and a database that could not be reached is not tried again.
+        """
+        try:
+            self._write_progress(_SENT_SHARE * fraction)
+        except (ClaimLost, DatabaseUnavailable):
+            self._shown_at_s = float("inf")
+
+    def _write_progress(self, fraction: float) -> None:
         now_s = time.monotonic()
         if now_s - self._shown_at_s < _PROGRESS_EVERY_S:
             return

@@ -17,7 +17,7 @@ from typing import Any, Final
 import httpx
 
 from shared.errors import UnknownOutcome, VendorError, VendorProtocol, VendorUnavailable
-from shared.vendors import journal
+from shared.vendors import journal, meter
 from shared.vendors.answer import Answer, Complaint, ComplaintReader
 from shared.vendors.protocol import SampleFile
 from shared.vendors.refusals import Meanings, refusal, title_of
@@ -91,7 +91,7 @@ class Wire:
         with ExitStack() as stack:
             parts: list[tuple[str, Any]] = [(name, (None, value)) for name, value in form]
             for name, file in files:
-                parts.append((name, (file.filename, stack.enter_context(file.path.open("rb")), file.content_type)))
+                parts.append((name, (file.filename, stack.enter_context(meter.opened(file.path)), file.content_type)))
             payload = {"json": body} if body is not None else {"files": parts} if parts else {}
             # Only an event loop can end a call that trickles; a loop of its own costs a millisecond.
             return asyncio.run(call.make(self, payload, params))

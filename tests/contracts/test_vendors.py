@@ -6,6 +6,7 @@ The fake's ledger is the witness. Times are scaled (`vendor_time_scale`), so tha
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -14,11 +15,14 @@ from shared import clones, erasures
 from shared.db.models import Submission, VendorCall
 from shared.keys import MAIN_ACCOUNT
 from shared.states import Stage, Status, WaitingFor
+from shared.vendors import meter
 from shared.vendors.engines import Engine
+from shared.vendors.protocol import SampleFile
 from shared.views import CloneView
 from tests.contracts.vendor_cases import CASES, FURTHER_CASES, VendorCase
 from tests.fakes.acts import Act, Manner, Moment
 from tests.fakes.server import FakeVendor
+from tests.shared.vendors.calling import MARKER, an_order
 from tests.worker.conftest import Workshop, make_workshop
 from worker.late_look import look
 from worker.run import work
@@ -78,6 +82,21 @@ def test_an_order_becomes_one_voice_of_the_clones_name(scene: Scene) -> None:
     view, _ = scene.clone()
     assert (view.status, view.error_message) == (Status.READY, None)
     assert scene.fake.ledger() == (view.vendor_voice_id,)
+
+
+@pytest.mark.parametrize("scene", [*CASES, *FURTHER_CASES], indirect=True, ids=str)
+def test_who_watches_sees_the_recordings_leave(scene: Scene, tmp_path: Path) -> None:
+    path = tmp_path / f"1.{scene.case.container}"
+    path.write_bytes(scene.case.recording())
+    file = SampleFile(path, path.name, f"audio/{scene.case.container}", scene.case.file_s, cleaned=False)
+    vendor, engine = scene.shop.bench.services.vendors[scene.case.vendor], scene.case.engine
+    order = an_order(language=scene.case.language)
+    seen: list[float] = []
+    with meter.watching([file], seen.append):
+        made = vendor.submit(engine, order, [file], MARKER)
+        vendor.complete(engine, order, [file], made.voice_id, MARKER)
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
 
 
 REFUSALS = [

@@ -1,19 +1,25 @@
 """What a stage is given, and that a run which comes to nothing leaves nothing in storage."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from shared import claims, clones
 from shared.claims import Claim
+from shared.db.models import Job
 from shared.errors import ClaimLost, DatabaseUnavailable, ServiceError
 from shared.keys import MAIN_ACCOUNT
+from shared.states import Stage
+from shared.vendors import meter
+from shared.vendors.protocol import SampleFile, Vendor
 from tests.worker.conftest import Workshop
 from worker.task import HandedBack, Task
 
 
-def take(workshop: Workshop) -> Claim:
-    _, job_id = workshop.order()
+def take(workshop: Workshop, at: Stage = Stage.VALIDATE) -> Claim:
+    _, job_id = workshop.order(at=at)
     with workshop.database.write() as session:
         claim = claims.take(session, job_id, owner="test", lease_s=30.0)
     assert claim is not None
@@ -59,3 +65,39 @@ def test_a_run_whose_clone_was_deleted_stores_nothing(workshop: Workshop, tmp_pa
     with workshop.database.write() as session:
         clones.delete(session, MAIN_ACCOUNT, claim.clone_id)
     assert run_and_store(workshop, claim, tmp_path, ClaimLost()) == []
+
+
+def a_file_that_leaves(workshop: Workshop, claim: Claim, tmp_path: Path, before: Callable[[Task], None]) -> None:
+    """Send 100 kB in a call; `before` is done when half of it has left."""
+    path = tmp_path / "sent.flac"
+    path.write_bytes(bytes(100_000))
+    sent = [SampleFile(path, "sent.flac", "audio/flac", 8.0, cleaned=False)]
+
+    def send(_: Vendor) -> None:
+        with meter.opened(path) as leaving:
+            leaving.read(50_000)
+            before(task)
+            leaving.read(50_000)
+
+    with workshop.bench.heart.hold(claim) as hold, Task.open(workshop.bench, claim, hold, tmp_path) as task:
+        task.ask(send, sending=sent)
+
+
+def test_the_progress_follows_what_leaves_for_the_vendor(workshop: Workshop, tmp_path: Path) -> None:
+    claim = take(workshop, Stage.SUBMIT)
+    seen: list[int] = []
+    a_file_that_leaves(workshop, claim, tmp_path, lambda _: seen.append(workshop.job(claim.job_id).progress))
+    assert seen == [44]  # of 40 to 50, of which the answer is the last
+
+
+def test_nothing_ends_a_call_that_is_under_way(workshop: Workshop, tmp_path: Path) -> None:
+    claim = take(workshop, Stage.SUBMIT)
+
+    def lose(task: Task) -> None:
+        with workshop.database.write() as session:
+            session.execute(update(Job).where(Job.id == claim.job_id).values(fence=Job.fence + 1))
+        workshop.bench.stopping.set()
+        task._shown_at_s = float("-inf")  # the next byte is shown
+
+    a_file_that_leaves(workshop, claim, tmp_path, lose)
+    assert workshop.job(claim.job_id).progress == 44

@@ -5,7 +5,7 @@ without an answer lists them again: what is new came of the call. Only when noth
 called again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from sqlalchemy import select
@@ -54,7 +54,7 @@ def held_by_vendor(task: Task) -> tuple[VendorSample, ...]:
 
 def _call(task: Task, marker: str, files: list[SampleFile]) -> Ending:
     try:
-        _of_extensible(task, lambda vendor: vendor.add(task.engine.name, _voice_id(task), files))
+        _of_extensible(task, lambda vendor: vendor.add(task.engine.name, _voice_id(task), files), files)
     except (UnknownOutcome, VendorProtocol) as error:
         return lost(task, error)
     except VendorError:
@@ -103,7 +103,7 @@ def take_away(task: Task, sample_id: str) -> None:
     _of_extensible(task, lambda vendor: vendor.remove(task.engine.name, _voice_id(task), sample_id))
 
 
-def _of_extensible(task: Task, call: Callable[[Extensible], T]) -> T:
+def _of_extensible(task: Task, call: Callable[[Extensible], T], sending: Sequence[SampleFile] = ()) -> T:
     """Call a vendor that takes samples. Raises: ExtensionUnsupported."""
 
     def checked(vendor: Vendor) -> T:
@@ -111,7 +111,7 @@ def _of_extensible(task: Task, call: Callable[[Extensible], T]) -> T:
             raise ExtensionUnsupported
         return call(vendor)
 
-    return task.ask(checked)
+    return task.ask(checked, sending=sending)
 
 
 def _voice_id(task: Task) -> str:

@@ -68,7 +68,7 @@ def _call(task: Task, marker: str, files: list[SampleFile], *, in_doubt: bool) -
     """Make the call. `in_doubt`: one was made before that may have made the voice."""
     engine = task.engine.name
     try:
-        made = task.ask(lambda vendor: vendor.submit(engine, task.order, files, marker), creates=True)
+        made = task.ask(lambda vendor: vendor.submit(engine, task.order, files, marker), creates=True, sending=files)
     except (UnknownOutcome, VendorProtocol) as error:
         # An answer that nobody can read is no proof that nothing was created.
         return lost(task, error)
@@ -122,7 +122,7 @@ def _finish(task: Task, marker: str, voice_id: str) -> tuple[str, ...]:
     if not engine.abilities.completes:
         return task.vendor.complete(engine.name, task.order, (), voice_id, marker)
     files = sendable(task)
-    return task.ask(lambda vendor: vendor.complete(engine.name, task.order, files, voice_id, marker))
+    return task.ask(lambda vendor: vendor.complete(engine.name, task.order, files, voice_id, marker), sending=files)
 
 
 def _adopt(task: Task, intent: Intent, found: tuple[FoundVoice, ...]) -> Ending:

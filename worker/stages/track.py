@@ -3,7 +3,7 @@
 from shared import held
 from shared.errors import ServiceError, TrainingFailed, TrainingOverdue, VendorError, VerificationOverdue
 from shared.states import WaitingFor
-from shared.vendors.protocol import Extensible, TrainingState
+from shared.vendors.protocol import Extensible, Training, TrainingState
 from shared.vendors.refusals import title_of
 from worker.endings import Ending, Finished, Rest, Save, nothing
 from worker.task import Task
@@ -41,7 +41,18 @@ def track(task: Task) -> Ending:
             f"{vendor} has not finished the training after {engine.training_deadline_s / 3600:g} h; "
             "ask the vendor about the voice, or create the clone again."
         )
-    return Rest(WaitingFor.VENDOR, engine.poll_every_s, training.progress)
+    return Rest(WaitingFor.VENDOR, engine.poll_every_s, _fraction(task, training))
+
+
+def _fraction(task: Task, training: Training) -> float:
+    """Return how much of the training is done (0-1): the vendor's word, or else what may be expected by now.
+
+    Half after the usual time, and always less than all: a bar that stands tells less, one that is full would lie.
+    """
+    if training.progress is not None:
+        return training.progress
+    age_s = task.claim.stage_age_s
+    return age_s / (age_s + task.engine.training_typical_s)
 
 
 def _held(task: Task, voice_id: str) -> Save:

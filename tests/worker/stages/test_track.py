@@ -7,6 +7,8 @@ from sqlalchemy import update
 from shared.db.models import Job
 from shared.db.moment import db_now
 from shared.states import Stage, Status, WaitingFor
+from tests.contracts.vendor_cases import CASES
+from tests.fakes.buena import FakeBuena
 from tests.worker.conftest import Workshop
 
 
@@ -18,6 +20,23 @@ def test_a_training_in_progress_rests_in_its_row(make_workshop: Callable[..., Wo
     view = workshop.view(clone_id)
     assert (view.stage, view.waiting_for, view.status) == (Stage.TRACK, WaitingFor.VENDOR, Status.PROCESSING)
     assert 50 <= view.progress < 100
+
+
+def test_where_no_percent_is_told_the_progress_follows_the_usual_time(make_workshop: Callable[..., Workshop]) -> None:
+    buena = next(case for case in CASES if case.vendor == "buena")
+    fake = FakeBuena()
+    fake.listing_lag_s = 1000.0  # its list, the only look at a training that there is, does not show the voice
+    with fake.running():
+        workshop = make_workshop(**buena.settings(fake))
+        clone_id, job_id = workshop.order(
+            at=Stage.SUBMIT, vendor="buena", prepared=buena.recording(), container="flac", prepared_s=buena.file_s
+        )
+        workshop.work(job_id)
+        usual_s = workshop.bench.services.vendors["buena"].engines["default"].training_typical_s
+        with workshop.database.write() as session:
+            session.execute(update(Job).values(stage_started_at=db_now(-usual_s), due_at=db_now(-1)))
+        workshop.work(job_id)
+    assert workshop.view(clone_id).progress == 50 + 49 // 2
 
 
 def test_a_failed_training_says_why_and_what_to_do(workshop: Workshop) -> None:
