@@ -16,6 +16,7 @@ from shared.errors import CloneNotFound, ServiceError, SetupError
 from shared.settings import Settings
 
 KEY_FILE = "api-key"
+NOT_MODIFIED: Final = 304
 _TIMEOUT = httpx.Timeout(30.0, write=300.0)
 _KEY: Final = re.compile(r"[!-~]+")  # what a header can carry, and a key is made of
 _ID: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -30,13 +31,27 @@ class Order:
     idempotency_key: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A clone as it was at one moment, and the tag by which the service knows that it is still so."""
+
+    clone: dict[str, Any]
+    tag: str
+
+
 class Refused(ServiceError):
     """The service refused the request."""
 
-    def __init__(self, envelope: Mapping[str, Any], status: int) -> None:
+    def __init__(self, envelope: Mapping[str, Any], status: int, retry_after: str | None = None) -> None:
         super().__init__(str(envelope.get("message", "The service refused the request.")))
         self.envelope = envelope
         self.http_status = status
+        self.retry_after = retry_after
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """After how long the same request may be answered; None: it will be refused again."""
+        return float(self.retry_after) if self.retry_after and self.retry_after.isdecimal() else None
 
 
 class Client:
@@ -92,6 +107,14 @@ class Client:
         """Return a clone."""
         return self.ask("GET", _path(voice_id))
 
+    def follow(self, voice_id: str, seen: Seen | None, wait_s: float) -> Seen:
+        """Return the clone as soon as it is not as it was `seen`, or as it is after `wait_s` (at most 60)."""
+        known = {"if-none-match": seen.tag} if seen is not None else {}
+        answer = self._answer("GET", _path(voice_id), params={"wait": wait_s}, headers=known)
+        if seen is not None and answer.status_code == NOT_MODIFIED:
+            return seen
+        return Seen(_data(answer), answer.headers.get("etag", ""))
+
     def page(self, limit: int, offset: int) -> dict[str, Any]:
         """Return `limit` clones after the newest `offset`, as `voiceClones`, and how many there are, as `total`."""
         return self.ask("GET", "/voice-clones", params={"limit": limit, "offset": offset})
@@ -110,8 +133,11 @@ class Client:
 
     def ask(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         """Make a request; return the `data` of its answer, or all of it."""
+        return _data(self._answer(method, path, **request))
+
+    def _answer(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
-            answer = self._http.request(method, path, **request)
+            return self._http.request(method, path, **request)
         except httpx.HTTPError as error:
             if (fault := _tls_fault(error)) is not None:
                 raise SetupError(
@@ -122,14 +148,18 @@ class Client:
                 f"Nothing answers at {self._url} ({type(error).__name__}). 'clonepipe up' starts the service; "
                 "CLONEPIPE_API_URL names another."
             ) from error
-        try:
-            body = answer.json()
-        except ValueError:
-            body = {}
-        if answer.status_code >= 400 or not isinstance(body, dict):
-            raise Refused(body if isinstance(body, dict) else {}, answer.status_code)
-        data = body.get("data")
-        return data if isinstance(data, dict) else body
+
+
+def _data(answer: httpx.Response) -> dict[str, Any]:
+    """Return the `data` of an answer, or all of it. Raises: Refused."""
+    try:
+        body = answer.json()
+    except ValueError:
+        body = {}
+    if answer.status_code >= 400 or not isinstance(body, dict):
+        raise Refused(body if isinstance(body, dict) else {}, answer.status_code, answer.headers.get("retry-after"))
+    data = body.get("data")
+    return data if isinstance(data, dict) else body
 
 
 def _tls_fault(error: BaseException) -> str | None:

@@ -12,14 +12,16 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api.client import Client, Order
+from api.client import Client, Order, Refused, Seen
 from api.commands.outcome import EXIT_FAILED, EXIT_WAITED, outcome_table
 from api.sources import readable, regular_files
 from shared.errors import SetupError
 from shared.settings import settings
 from shared.states import SPAN_OF, Stage
 
-_POLL_S: Final = 0.3
+_WAIT_S: Final = 20.0  # that one request waits for news
+_AGAIN_AFTER_S: Final = 0.3
+_PATIENCE_S: Final = 20.0
 
 Files = Annotated[
     list[Path], typer.Argument(help="Recordings of the voice", exists=True, dir_okay=False, readable=True)
@@ -116,12 +118,12 @@ def watch(client: Client, voice_id: str, bars: Progress, *, timeout_s: float) ->
     """Follow a clone to its end, or until the time is up."""
     stages = _StageBars(bars)
     deadline_s = time.monotonic() + timeout_s if timeout_s else float("inf")
+    seen: Seen | None = None
     while True:
-        clone = _patiently(client, voice_id, deadline_s)
-        stages.show(clone)
-        if clone["isTerminal"] or time.monotonic() > deadline_s:
-            return clone
-        time.sleep(_POLL_S)
+        seen = _patiently(client, voice_id, seen, deadline_s)
+        stages.show(seen.clone)
+        if seen.clone["isTerminal"] or time.monotonic() >= deadline_s:
+            return seen.clone
 
 
 class _StageBars:
@@ -149,16 +151,23 @@ class _StageBars:
                 self._bars.stop_task(bar)
 
 
-def _patiently(client: Client, voice_id: str, deadline_s: float) -> dict[str, Any]:
-    """Ask for the clone; a service that is being restarted is waited for a while."""
-    patience_s = min(time.monotonic() + 20.0, deadline_s)
+def _patiently(client: Client, voice_id: str, seen: Seen | None, deadline_s: float) -> Seen:
+    """Wait until the clone has changed; a service that is being restarted, or that says when to come, is waited for."""
+    ends_at_s = None
     while True:
+        wait_s = 0.0 if seen is None else min(_WAIT_S, max(0.0, deadline_s - time.monotonic()))
         try:
-            return client.get(voice_id)
+            return client.follow(voice_id, seen, wait_s)
         except SetupError:
-            if time.monotonic() > patience_s:
+            pause_s = _AGAIN_AFTER_S
+            ends_at_s = ends_at_s or min(time.monotonic() + _PATIENCE_S, deadline_s)
+            if time.monotonic() > ends_at_s:
                 raise
-            time.sleep(_POLL_S)
+        except Refused as refusal:
+            if refusal.retry_after_s is None or time.monotonic() + refusal.retry_after_s > deadline_s:
+                raise
+            pause_s = max(refusal.retry_after_s, _AGAIN_AFTER_S)
+        time.sleep(pause_s)
 
 
 def show(client: Client, clone: Mapping[str, Any], *, as_json: bool, waited: bool) -> int:
