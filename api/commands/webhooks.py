@@ -116,7 +116,8 @@ def deliveries(
     for one in page["deliveries"]:
         table.add_row(
             one["deliveryId"], one["type"], f"{one['voiceId'] or ''} {one['seq'] or ''}".strip(),
-            Text(one["status"], _COLOURS[one["status"]]), Text(shown(_attempt(one["attempts"]) or "none yet")),
+            Text("on hold" if one["onHold"] else one["status"], _COLOURS[one["status"]]),
+            Text(shown(one["onHold"] or _attempt(one["attempts"]) or "none yet")),
         )  # fmt: skip
     Console().print(table if page["deliveries"] else Text("nothing was told", "dim"))
 

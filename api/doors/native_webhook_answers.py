@@ -15,7 +15,10 @@ from shared.webhooks.messages import TYPES
 
 
 class Endpoint(Camel):
-    """Who is told of an account's clones; `eventTypes` of null is all, `pending` counts what is still to be told."""
+    """Who is told of an account's clones.
+
+    `eventTypes` of null is all; `pending` counts what is still to be told, of `default` what is to every callback_url.
+    """
 
     endpoint_id: str
     kind: Literal["endpoint", "listener", "default"]
@@ -68,7 +71,10 @@ class Attempt(Camel):
 
 
 class Delivery(Camel):
-    """A message for an endpoint; its id is the `webhook-id` header. `nextAttemptAt` is null when none follows."""
+    """A message for an endpoint; its id is the `webhook-id` header.
+
+    `nextAttemptAt` is null when none follows; `onHold` says why, where it waits for an endpoint that is not called.
+    """
 
     delivery_id: str
     endpoint_id: str
@@ -77,6 +83,7 @@ class Delivery(Camel):
     type: str
     status: DeliveryState
     next_attempt_at: Timestamp | None
+    on_hold: str | None
     created_at: Timestamp
     finished_at: Timestamp | None
     attempts: list[Attempt]
@@ -200,6 +207,7 @@ def delivery_shape(view: DeliveryView, asked_as: str) -> dict[str, Any]:
         "type": view.type,
         "status": view.state.value,
         "nextAttemptAt": None if view.due_at is None else timestamp(view.due_at),
+        "onHold": view.on_hold,
         "createdAt": timestamp(view.created_at),
         "finishedAt": None if view.finished_at is None else timestamp(view.finished_at),
         "attempts": [

@@ -107,7 +107,10 @@ def get_default(request: Request, caller: Manager) -> JSONResponse:
     summary="New secret for `callback_url`",
 )
 def rotate_default(request: Request, caller: Manager) -> JSONResponse:
-    """Make a new secret for deliveries to every `callback_url` and show it, this once. The former signs for a day."""
+    """Make a new secret for deliveries to every `callback_url` and show it, this once.
+
+    The former signs beside it for a day; one before that no more.
+    """
     return _rotated(request, caller, DEFAULT)
 
 
@@ -160,7 +163,10 @@ def delete_endpoint(request: Request, caller: Manager, endpoint_id: EndpointId) 
     summary="New secret for an endpoint",
 )
 def rotate_endpoint(request: Request, caller: Manager, endpoint_id: EndpointId) -> JSONResponse:
-    """Make a new secret for an endpoint and show it, this once. The former signs beside it for a day."""
+    """Make a new secret for an endpoint and show it, this once.
+
+    The former signs beside it for a day; one before that no more.
+    """
     return _rotated(request, caller, endpoint_id)
 
 

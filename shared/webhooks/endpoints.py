@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from sqlalchemy import case, func, insert, null, select, update
 from sqlalchemy import delete as delete_rows
-from sqlalchemy import func, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from shared.db.models import Delivery, DeliveryAttempt, WebhookEndpoint
 from shared.db.moment import db_now
@@ -28,7 +28,10 @@ _OWN: Final = (EndpointKind.ENDPOINT, EndpointKind.LISTENER)
 
 @dataclass(frozen=True, slots=True)
 class EndpointView:
-    """An endpoint as its owner sees it: all but its secret. `pending` counts what it has not been told yet."""
+    """An endpoint as its owner sees it: all but its secret.
+
+    `pending` counts what it has not been told yet; of `default`, what no `callback_url` has been told yet.
+    """
 
     id: str
     kind: EndpointKind
@@ -191,11 +194,16 @@ def insert_row(
 
 
 def _query(account_id: str) -> Any:
-    pending = (
-        select(func.count())
-        .where(Delivery.endpoint_id == WebhookEndpoint.id, Delivery.state == DeliveryState.PENDING)
-        .correlate(WebhookEndpoint)
-        .scalar_subquery()
+    waiting = select(func.count()).where(Delivery.state == DeliveryState.PENDING)
+    callback = aliased(WebhookEndpoint)
+    callbacks = select(callback.id).where(callback.account_id == account_id, callback.kind == EndpointKind.CALLBACK)
+    own = waiting.where(Delivery.endpoint_id == WebhookEndpoint.id).correlate(WebhookEndpoint)
+    pending = case(
+        (
+            WebhookEndpoint.kind == EndpointKind.DEFAULT,
+            waiting.where(Delivery.endpoint_id.in_(callbacks)).scalar_subquery(),
+        ),
+        else_=own.scalar_subquery(),
     )
     return select(WebhookEndpoint, pending).where(WebhookEndpoint.account_id == account_id)
 

@@ -33,7 +33,12 @@ class AttemptView:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryView:
-    """A message for an endpoint, and how it went. `due_at` is of the next attempt, None when none follows."""
+    """A message for an endpoint, and how it went.
+
+    Attributes:
+        due_at: When the next attempt is; None when none follows.
+        on_hold: Why none follows although it was neither heard nor given up: its endpoint is not called at present.
+    """
 
     id: str
     endpoint_id: str
@@ -43,6 +48,7 @@ class DeliveryView:
     body: str | None
     state: DeliveryState
     due_at: datetime | None
+    on_hold: str | None
     created_at: datetime
     finished_at: datetime | None
     attempts: tuple[AttemptView, ...]
@@ -96,13 +102,16 @@ def test(session: Session, account_id: str, endpoint_id: str) -> DeliveryView:
 def replay(session: Session, account_id: str, endpoint_id: str, delivery_id: str) -> DeliveryView:
     """Have a message sent again, under its id and with the whole schedule before it.
 
+    A `callback_url` that is called no more is called again by that, for nobody can switch it on otherwise.
     Raises: NotFound. NotReplayable: its endpoint is off, or its clone was erased.
     """
     found = get(session, account_id, endpoint_id, delivery_id)
-    active = session.scalar(select(WebhookEndpoint.is_active).where(WebhookEndpoint.id == found.endpoint_id))
-    _check_active(bool(active))
     if found.body is None:
         raise NotReplayable("The message told of a clone that was erased since; its content is gone.")
+    if endpoint_id == endpoints.DEFAULT:
+        endpoints.revive(session, found.endpoint_id)
+    else:
+        _check_active(endpoints.get(session, account_id, endpoint_id).is_active)
     deliveries.make_due(session, found.endpoint_id)  # the row of the endpoint is always locked first
     session.execute(
         update(Delivery)
@@ -152,11 +161,33 @@ def _views(session: Session, rows: list[Delivery]) -> tuple[DeliveryView, ...]:
         made[one.delivery_id].append(
             AttemptView(one.number, one.at, one.status, one.took_ms, one.failure, one.detail, one.excerpt)
         )
-    return tuple(
-        DeliveryView(
-            id=row.id, endpoint_id=row.endpoint_id, clone_id=row.clone_id, seq=row.seq, type=row.type, body=row.body,
-            state=row.state, due_at=row.due_at if row.state is DeliveryState.PENDING else None,
-            created_at=row.created_at, finished_at=row.finished_at, attempts=tuple(made[row.id]),
+    held = _not_called(session, {row.endpoint_id for row in rows})
+    return tuple(_view(row, tuple(made[row.id]), held.get(row.endpoint_id)) for row in rows)
+
+
+def _view(row: Delivery, attempts: tuple[AttemptView, ...], not_called: str | None) -> DeliveryView:
+    waits = row.state is DeliveryState.PENDING
+    return DeliveryView(
+        id=row.id, endpoint_id=row.endpoint_id, clone_id=row.clone_id, seq=row.seq, type=row.type, body=row.body,
+        state=row.state, due_at=row.due_at if waits and not_called is None else None,
+        on_hold=not_called if waits else None, created_at=row.created_at, finished_at=row.finished_at,
+        attempts=attempts,
+    )  # fmt: skip
+
+
+def _not_called(session: Session, ids: set[str]) -> dict[str, str]:
+    """Return why those of the endpoints are not called that are switched off, and what would change it."""
+    rows = session.execute(
+        select(WebhookEndpoint.id, WebhookEndpoint.kind, WebhookEndpoint.disabled_reason).where(
+            WebhookEndpoint.id.in_(ids), ~WebhookEndpoint.is_active
+        )
+    )
+    return {
+        row.id: f"{row.disabled_reason or 'The endpoint is switched off.'} "
+        + (
+            "It is called again when a delivery is replayed, or when a new clone names it as its callback_url."
+            if row.kind is EndpointKind.CALLBACK
+            else "What waits is sent when it is switched on again (PATCH with isActive true)."
         )
         for row in rows
-    )  # fmt: skip
+    }

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from shared.db.models import Delivery, WebhookEndpoint
+from shared.db.moment import db_now
 from shared.keys import Scope
 from shared.states import DeliveryState
 from shared.webhooks import keyring
@@ -153,6 +154,41 @@ def test_a_delivery_is_listed_shown_and_sent_again(door: Door) -> None:
     assert (again.status_code, again.json()["data"]["status"]) == (202, "pending")
     assert door.client.get(f"{path}/deliveries/msg_nothing").json()["code"] == "NOT_FOUND"
     assert door.client.post(f"{path}/deliveries/msg_nothing/replay").status_code == 404
+
+
+def switched_off(door: Door, url: str) -> None:
+    """Do what an answer of 410 does."""
+    off = {"is_active": False, "disabled_at": db_now(), "disabled_reason": "The receiver answered 410."}
+    with door.services.database.write() as session:
+        session.execute(update(WebhookEndpoint).where(WebhookEndpoint.url == url).values(**off))
+
+
+def test_what_waits_for_an_endpoint_that_is_off_says_so_and_goes_on_when_it_is_on(door: Door) -> None:
+    path = f"{ENDPOINTS}/{add(door)['endpointId']}"
+    delivery = f"{path}/deliveries/{door.client.post(f'{path}/test').json()['data']['deliveryId']}"
+    shown = door.client.get(delivery).json()["data"]
+    assert (shown["onHold"], shown["nextAttemptAt"] is None) == (None, False)
+    switched_off(door, URL)
+    held = door.client.get(delivery).json()["data"]
+    assert (held["status"], held["nextAttemptAt"]) == ("pending", None)
+    assert held["onHold"].startswith("The receiver answered 410. What waits is sent when it is switched on again")
+    assert door.client.post(f"{delivery}/replay").json()["code"] == "NOT_REPLAYABLE"
+    door.client.patch(path, json={"isActive": True})
+    assert door.client.get(delivery).json()["data"]["onHold"] is None
+
+
+def test_a_callback_that_is_called_no_more_says_so_and_is_called_again_by_a_replay(door: Door) -> None:
+    default = f"{ENDPOINTS}/default"
+    door.client.post(default)
+    door.create(callback_url=URL)
+    switched_off(door, URL)
+    [held] = door.client.get(f"{default}/deliveries").json()["data"]["deliveries"]
+    assert "when a delivery is replayed" in held["onHold"]
+    assert door.client.get(default).json()["data"]["pending"] == 1
+    again = door.client.post(f"{default}/deliveries/{held['deliveryId']}/replay")
+    assert (again.status_code, again.json()["data"]["onHold"]) == (202, None)
+    with door.services.database.read() as session:
+        assert session.scalars(select(WebhookEndpoint.is_active).where(WebhookEndpoint.url == URL)).all() == [True]
 
 
 def test_nobody_reaches_anothers_endpoint_or_any_without_the_permission(door: Door) -> None:
