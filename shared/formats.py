@@ -12,7 +12,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-SNIFF_BYTES: Final = 4096
+SNIFF_BYTES: Final = 8192
 
 
 class Container(StrEnum):
@@ -62,7 +62,12 @@ _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _EBML_HEADER = bytes.fromhex("1a45dfa3")
 _EBML_DOCTYPE = bytes.fromhex("4282")
 _PICTURE_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis", b"jp2 ", b"jpx ", b"crx "})
+_MPEG_FRAME_BYTES: Final = 1729  # the longest there is: layer II of 384 kbit/s at 32 kHz
+_ADTS_FRAME_BYTES: Final = 1536  # 6,144 bits a channel at most, of two
 _FRAMES_WANTED = 3  # consecutive frame headers that agree; one alone is matched by text and pictures
+
+# Reads a frame's header: the frame's length in bytes, and what all frames of a stream share; None: it is no header.
+Frame = Callable[[bytes], tuple[int, int] | None]
 
 # ISO/IEC 11172-3 table B.1 and 13818-3: kbit/s by (MPEG-1?, layer) and index; index 0 (free) and 15 are refused.
 _KBIT_S: Final = {
@@ -126,13 +131,24 @@ def _id3_bytes(head: bytes) -> int:
 
 def _by_frames(head: bytes) -> Container | None:
     """Recognise raw streams, which have no magic, by frame headers that lead to one another."""
-    start = len(head) - len(head.lstrip(b"\0"))  # some cutters leave zeros before the first frame
-    if _leads_on(head, start, _mpeg_frame):
+    if _is_stream(head, _mpeg_frame, _MPEG_FRAME_BYTES):
         return Container.MP3
-    return Container.AAC if _leads_on(head, start, _adts_frame) else None
+    return Container.AAC if _is_stream(head, _adts_frame, _ADTS_FRAME_BYTES) else None
 
 
-def _leads_on(head: bytes, at: int, frame: Callable[[bytes], tuple[int, int] | None]) -> bool:
+def _is_stream(head: bytes, frame: Frame, frame_bytes: int) -> bool:
+    """Whether frames follow each other from the beginning, or from where the rest of a cut frame ends."""
+    start = len(head) - len(head.lstrip(b"\0"))  # some cutters leave zeros before the first frame
+    if _leads_on(head, start, frame, may_be_short=True):
+        return True
+    at, last = start, start + frame_bytes
+    while (at := head.find(b"\xff", at + 1, last)) >= 0:
+        if _leads_on(head, at, frame):
+            return True
+    return False
+
+
+def _leads_on(head: bytes, at: int, frame: Frame, *, may_be_short: bool = False) -> bool:
     """Whether frames of one kind follow each other from `at`: three of them, or as many as the whole short file has."""
     kind: int | None = None
     for _ in range(_FRAMES_WANTED):
@@ -141,7 +157,7 @@ def _leads_on(head: bytes, at: int, frame: Callable[[bytes], tuple[int, int] | N
             return False
         kind = read[1]
         at += read[0]
-        if at == len(head) and len(head) < SNIFF_BYTES:
+        if may_be_short and at == len(head) and len(head) < SNIFF_BYTES:
             return True
     return True
 

@@ -115,6 +115,16 @@ def test_what_stands_behind_a_short_id3_tag_decides(format_name, codec, containe
     assert sniff((id3(300, flags) + written(format_name, codec))[:SNIFF_BYTES]) is container
 
 
+@pytest.mark.parametrize(("format_name", "codec", "container"), [
+    ("mp3", "libmp3lame", Container.MP3), ("mp2", "mp2", Container.MP3), ("adts", "aac", Container.AAC),
+])  # fmt: skip
+def test_a_stream_that_was_cut_out_of_a_longer_one_begins_in_the_middle_of_a_frame(format_name, codec, container):
+    options = {"id3v2_version": "0", "write_xing": "0"} if format_name == "mp3" else {}
+    stream = written(format_name, codec, options=options)
+    for cut_bytes in (1, 3, 100, 207, 333):
+        assert sniff(stream[cut_bytes:][:SNIFF_BYTES]) is container, cut_bytes
+
+
 def test_a_file_of_one_whole_mp3_frame_is_recognised():
     frames = written("mp3", "libmp3lame", options={"id3v2_version": "0", "write_xing": "0"})
     length = 144 * 64_000 // 48_000
