@@ -82,6 +82,8 @@ class Download(Response):
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.status_code != 304:
+            await run_in_threadpool(self._check)
         if is_head(scope) or not self._length:
             await self._begin(send)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -97,6 +99,17 @@ class Download(Response):
         finally:
             with anyio.CancelScope(shield=True):
                 await run_in_threadpool(blocks.close)
+
+    def _check(self) -> None:
+        """See that the object is what it was: said now, it is an answer; later it is a connection that breaks off."""
+        found = self._storage.stat(self._recording.key)
+        if found is None:
+            raise SourceMissing
+        if found.size_bytes != self._recording.size_bytes:
+            raise SourceMissing(
+                f"The stored recording has {found.size_bytes} bytes; when it was uploaded it had "
+                f"{self._recording.size_bytes}. Upload it again."
+            )
 
     def _blocks(self) -> Generator[bytes, None, None]:
         left_bytes = self._length

@@ -104,9 +104,14 @@ async def readyz(request: Request) -> JSONResponse:
 
 def _database(services: Services) -> str:
     try:
-        return "ok" if is_current(services.database) else "not migrated: run 'clonepipe migrate'"
+        if not is_current(services.database):
+            return "not migrated: run 'clonepipe migrate'"
+        services.database.check_writable()
+    except DatabaseUnavailable as error:
+        return error.message
     except Exception as error:
         return type(error).__name__
+    return "ok"
 
 
 def _storage(services: Services) -> str:

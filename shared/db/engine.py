@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
@@ -60,6 +60,18 @@ class Database:
         """A connection for one statement that reads; no transaction is begun around it. Raises: DatabaseUnavailable."""
         with named_errors(), self._glancing.connect() as connection:
             yield connection
+
+    def check_writable(self) -> None:
+        """Begin a transaction that writes, and end it.
+
+        Raises: DatabaseUnavailable: also where another program holds the lock, and where only reads are taken.
+        """
+        with self.write() as session:
+            connection = session.connection()  # SQLite's lock is taken as the transaction begins
+            if connection.dialect.name == "postgresql":
+                setting = text("SELECT current_setting('transaction_read_only')")
+                if connection.execute(setting).scalar_one() == "on":
+                    raise DatabaseUnavailable(_PASSING["25006"])
 
     def dispose(self) -> None:
         """Close every pooled connection, for instance before or after a fork."""

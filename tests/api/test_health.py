@@ -1,6 +1,7 @@
 """Readiness is told soon, whatever hangs: one look at a time, shared by all who ask."""
 
 import asyncio
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -9,6 +10,10 @@ import pytest
 
 from api import health
 from api.health import Probe
+from tests.api.doors.conftest import Door, door, make_door
+from tests.processes import until
+
+__all__ = ["door", "make_door"]  # fixtures that live beside what they open
 
 
 class Part:
@@ -89,3 +94,16 @@ def test_a_look_that_breaks_is_raised_and_does_not_stick(monkeypatch: pytest.Mon
     with pytest.raises(ValueError, match="broken"):
         asyncio.run(probe.ask())
     assert asyncio.run(probe.ask()) == "ok"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_database_that_another_program_keeps_locked_takes_no_upload(door: Door) -> None:
+    path = door.services.database.url.database
+    other = sqlite3.connect(str(path), isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        told = door.client.get("/readyz", timeout=30)
+        assert (told.status_code, told.json()["parts"]["database"]) == (503, "database does not answer")
+    finally:
+        other.close()
+    assert until(lambda: door.client.get("/readyz").status_code == 200)

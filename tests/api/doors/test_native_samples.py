@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from shared.db.models import Clone, Sample
+from shared.storage.protocol import put
 from tests.api.doors.conftest import SPEECH, Door
 from tests.api.doors.made import PREPARED, prepare
 
@@ -235,9 +236,16 @@ def test_samples_are_for_their_account_and_for_readers(uploaded: Uploaded) -> No
         assert door.client.get(f"{uploaded.path}/{sample_id}/audio").status_code == 404
 
 
-def test_a_recording_that_is_gone_is_an_answer_and_not_a_broken_one(uploaded: Uploaded) -> None:
+def test_a_recording_that_is_gone_or_was_cut_is_an_answer_and_not_a_broken_one(uploaded: Uploaded) -> None:
+    storage = uploaded.door.services.storage
     with uploaded.door.services.database.read() as session:
         key = session.get_one(Sample, uploaded.sample_id).object_key
-    uploaded.door.services.storage.delete(key)
-    answer = uploaded.audio()
-    assert (answer.status_code, answer.json()["code"]) == (500, "SOURCE_MISSING")
+    put(storage, key, SPEECH[:-1])
+    cut = uploaded.audio()
+    assert (cut.status_code, cut.json()["code"]) == (500, "SOURCE_MISSING")
+    assert f"{len(SPEECH) - 1} bytes" in cut.json()["message"]
+    storage.delete(key)
+    gone = uploaded.audio()
+    assert (gone.status_code, gone.json()["code"]) == (500, "SOURCE_MISSING")
+    url = f"{uploaded.path}/{uploaded.sample_id}/audio"
+    assert uploaded.door.client.head(url).status_code == 500

@@ -19,7 +19,12 @@ def test_a_database_that_takes_no_writes_is_unavailable_until_it_does(postgres: 
             with pytest.raises(DatabaseUnavailable) as refused, database.write() as session:
                 session.execute(text(make))
         assert "no writes" in refused.value.message
-    with suppress(DatabaseUnavailable), database.read() as session:  # so may this one
+        with pytest.raises(DatabaseUnavailable, match="no writes"):
+            database.check_writable()
+    with suppress(DatabaseUnavailable):  # so may this one
+        database.check_writable()
+    database.check_writable()
+    with suppress(DatabaseUnavailable), database.read() as session:
         session.execute(text("SELECT 1"))
     with database.write() as session:
         session.execute(text(make))
