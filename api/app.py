@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from api import direct, docs, health
+from api import direct, docs, figures, health
 from api.doors import (
     native,
     native_adopt,
@@ -27,6 +27,7 @@ from api.doors import (
     native_webhooks,
 )
 from api.envelope import refusal
+from api.figures import Figures
 from api.framing import Framing
 from api.head import HeadRequests
 from api.intake.buffers import BufferPool
@@ -40,6 +41,7 @@ from shared.doorbell import BackgroundBell
 from shared.errors import InvalidField, MethodNotAllowed, NotFound, RequestError, ServiceError
 from shared.services import Services
 from shared.storage.protocol import PART_BYTES
+from shared.tally import Tally
 
 DOORS = (
     native_check.router, native_adopt.router, native.router, native_events.router, native_samples.router,
@@ -64,6 +66,8 @@ def create_app(services: Services, doorbell: BackgroundBell) -> FastAPI:
     app.state.limits = RequestLimits(services.settings)
     app.state.buffers = BufferPool(services.settings.upload_buffers, PART_BYTES)
     app.state.health = health.Health(services, doorbell)
+    is_told_elsewhere = services.settings.metrics_port is not None
+    app.state.figures = None if is_told_elsewhere else Figures(Tally(services.database, services.vendors))
     app.state.direct = CapacityLimiter(direct.THREADS)
     room = Room(services.settings.max_streams, services.settings.max_streams_per_key)
     app.state.feed = Feed(services.database, doorbell.broker_url, room=room)
@@ -72,7 +76,7 @@ def create_app(services: Services, doorbell: BackgroundBell) -> FastAPI:
         app.include_router(router)
     app.webhooks.include_router(native_webhook_messages.router)
     docs.describe(app)
-    app.router.routes.extend([*health.ROUTES, *docs.ROUTES])
+    app.router.routes.extend([*health.ROUTES, *figures.ROUTES, *docs.ROUTES])
     app.add_middleware(HeadRequests)
     app.add_middleware(Framing)
     app.add_middleware(BodyWatch)

@@ -25,12 +25,13 @@ from api.health import PRIVATE_WEBHOOKS
 from api.listener import inherit
 from api.protocol import BoundedProtocol
 from api.supervisor import ChildSpec, bind, supervise
-from shared import keys, leash, log
+from shared import keys, leash, log, metrics
 from shared.broker import EmbeddedBroker, broker_url, ping
 from shared.db.engine import Database
 from shared.db.migrate import require_current, upgrade
 from shared.doorbell import BackgroundBell
 from shared.errors import DatabaseUnavailable, SetupError
+from shared.monitor import open_monitor
 from shared.services import Services
 from shared.settings import EMBEDDED, Settings
 
@@ -110,10 +111,15 @@ def _children(chosen: Settings, listener: socket.socket) -> list[ChildSpec]:
     words = {"CLONEPIPE_LOG_FORMAT": "console"} if chosen.log_format == "auto" and sys.stdout.isatty() else {}
     children += [
         ChildSpec("api", (*python, "api", "api", "--fd", str(descriptor)), words, (descriptor,)),
-        ChildSpec("relay", (*python, "worker.relay"), words),
-        ChildSpec("worker", (*python, "worker"), words, hushed=_HUSHED_OF_CELERY),
+        ChildSpec("relay", (*python, "worker.relay"), words | _metrics_port(chosen, 1)),
+        ChildSpec("worker", (*python, "worker"), words | _metrics_port(chosen, 2), hushed=_HUSHED_OF_CELERY),
     ]
     return children
+
+
+def _metrics_port(chosen: Settings, after: int) -> dict[str, str]:
+    """Return the variable of a child's own port, so many after the API's; nothing where none is set."""
+    return {} if chosen.metrics_port is None else {"CLONEPIPE_METRICS_PORT": str(chosen.metrics_port + after)}
 
 
 def _own_key(chosen: Settings) -> str:
@@ -180,6 +186,7 @@ def serve_api(chosen: Settings, descriptor: int | None) -> None:
     secret = chosen.bootstrap_api_key
     keys.ensure_bootstrap(services.database, secret.get_secret_value() if secret else None)
     listener = inherited or bind(chosen.host, chosen.port)
+    open_monitor(chosen, metrics.API, None)
     _serve(create_app(services, BackgroundBell(broker_url(chosen))), listener)
 
 

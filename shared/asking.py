@@ -10,7 +10,7 @@ from typing import TypeVar
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from shared import gates, log, plans
+from shared import gates, log, metrics, plans
 from shared.db.engine import Database
 from shared.db.models import VendorCall
 from shared.db.moment import db_now
@@ -78,6 +78,7 @@ def _settle(
     created: bool,
 ) -> None:
     """Write down what was said. That it cannot be written must not hide what came of the call."""
+    _count(vendor, exchanges, failure)
     if not exchanges and failure is None:
         return
     try:
@@ -87,6 +88,14 @@ def _settle(
             _tell_gate(session, vendor, subject.engine, failure, answered=bool(exchanges), created=created)
     except DatabaseUnavailable:
         _logger.warning("vendor_call_not_kept", vendor=vendor, clone=subject.clone_id)
+
+
+def _count(vendor: str, exchanges: Sequence[Exchange], failure: VendorError | None) -> None:
+    for exchange in exchanges:
+        status = "none" if exchange.status is None else f"{exchange.status // 100}xx"
+        metrics.VENDOR_CALLS.labels(vendor, status).observe(exchange.took_ms / 1000)
+    if failure is not None:
+        metrics.VENDOR_ERRORS.labels(vendor, failure.code).inc()
 
 
 def _tell_gate(

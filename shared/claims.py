@@ -5,7 +5,6 @@ the lease ran out, a cancel, an erasure) makes the old holder's next write fail 
 transaction. An attempt is counted when the job is claimed and given back by every clean end.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -31,8 +30,6 @@ from shared.states import (
     WaitingFor,
     tried_again,
 )
-
-Change = Callable[[Session], None]
 
 _COLUMNS = (
     Job.id, Job.fence, Job.account_id, Job.clone_id, Job.vendor, Job.engine, Job.kind, Job.stage, Job.attempt,

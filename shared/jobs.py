@@ -57,6 +57,20 @@ class Ended:
     leased_until: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """Jobs that are rung for now.
+
+    Attributes:
+        expired: How many of them had a holder whose lease ran out, and are rung for the first time since.
+        again: How many were rung for before, and not taken in time.
+    """
+
+    ids: list[str]
+    expired: int
+    again: int
+
+
 def new_job_id() -> str:
     return new_id(JOB)
 
@@ -127,8 +141,8 @@ def anything_to_announce(session: Session, queue: Queue) -> bool:
     return session.scalar(select(Job.id).where(*runnable(queue), Job.announce_at <= db_now()).limit(1)) is not None
 
 
-def announce_due(session: Session, queue: Queue) -> list[str]:
-    """Choose which jobs to ring for now and note that they were; return their ids.
+def announce_due(session: Session, queue: Queue) -> Announced:
+    """Choose which jobs to ring for now and note that they were.
 
     New ones are taken round-robin by account, so that no backlog starves a neighbour, as far as the window has room;
     those that were announced and not claimed in time are announced again, ever less often.
@@ -142,14 +156,17 @@ def announce_due(session: Session, queue: Queue) -> list[str]:
     ).all()
     turn = func.row_number().over(partition_by=Job.account_id, order_by=(Job.due_at, Job.id)).label("turn")
     ranked = (
-        select(Job.id, Job.due_at, turn)
+        select(Job.id, Job.due_at, Job.lease_until, turn)
         .where(*runnable(queue), Job.announcements == 0, Job.announce_at <= db_now())
         .subquery()
     )
     room = max(0, window(session, queue) - waiting)
-    fresh = session.execute(select(ranked.c.id).order_by(ranked.c.turn, ranked.c.due_at).limit(room)).scalars().all()
-    _note_announced(session, [(job_id, 0) for job_id in fresh] + [(row.id, row.announcements) for row in again])
-    return [*fresh, *(row.id for row in again)]
+    fresh = session.execute(
+        select(ranked.c.id, ranked.c.lease_until).order_by(ranked.c.turn, ranked.c.due_at).limit(room)
+    ).all()
+    _note_announced(session, [(row.id, 0) for row in fresh] + [(row.id, row.announcements) for row in again])
+    expired = sum(row.lease_until is not None for row in fresh)
+    return Announced([row.id for row in (*fresh, *again)], expired=expired, again=len(again))
 
 
 def _note_announced(session: Session, chosen: Sequence[tuple[str, int]]) -> None:

@@ -150,6 +150,14 @@ class Settings(BaseSettings):
         1.0, gt=0, le=1, description="Multiplies the pauses between attempts at a webhook; below 1 only in tests"
     )
 
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65533,
+        description="Port, at CLONEPIPE_HOST, on which every process tells its metrics, and relay and worker their "
+        "health; `up` takes it for the API and the two after it for relay and worker; unset: the API alone tells its "
+        "metrics, at `/metrics` and to this machine only",
+    )
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="`auto` is `console` on a terminal and `json` elsewhere"
     )

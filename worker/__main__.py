@@ -14,6 +14,7 @@ from celery.exceptions import SecurityWarning
 from shared import interrupt, leash, log
 from shared.settings import settings
 from shared.states import Queue
+from shared.vitals import Vitals
 from worker.app import make_app
 from worker.lanes import LanePool, first_lane
 
@@ -28,12 +29,13 @@ def main(arguments: list[str]) -> None:
     queues = frozenset(Queue(name) for name in options.queues.split(","))
     log.configure("worker", settings().log_format)
     leash.watch()
-    app = make_app(settings(), queues, options.threads)
+    vitals = Vitals()
+    app = make_app(settings(), queues, options.threads, vitals)
     # Celery warns who runs it as root that pickled messages are dangerous; it takes JSON ids only.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     app.Worker(
-        pool=LanePool, concurrency=options.threads, queues=first_lane(queues).value, lanes=queues, loglevel="WARNING",
-        quiet=True, without_gossip=True, without_mingle=True, without_heartbeat=True,
+        pool=LanePool, concurrency=options.threads, queues=first_lane(queues).value, lanes=queues, vitals=vitals,
+        loglevel="WARNING", quiet=True, without_gossip=True, without_mingle=True, without_heartbeat=True,
     ).start()  # fmt: skip
 
 

@@ -9,26 +9,30 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging, worker_ready, worker_shutting_down
 
-from shared import log
+from shared import log, metrics
 from shared.broker import broker_url
 from shared.doorbell import DELIVER_TASK, LOOK_TASK, TASK, BackgroundBell, Doorbell, make_celery
+from shared.monitor import open_monitor
 from shared.settings import Settings
 from shared.states import Queue
+from shared.vitals import Vitals
 from worker import rehearsal
 from worker.bench import Bench
 from worker.callbacks.courier import Courier
 from worker.lanes import Lanes
 from worker.late_look import look
-from worker.opening import open_services
+from worker.opening import open_services, told_in_a_sentence
 from worker.run import work
 from worker.vigil import Vigil
 
 _logger = log.get(__name__)
 
 
-def make_app(settings: Settings, queues: frozenset[Queue], slots: int) -> Celery:
+def make_app(settings: Settings, queues: frozenset[Queue], slots: int, vitals: Vitals) -> Celery:
     """Return the app of a worker process that serves `queues`, with so many slots for each."""
     services = open_services(settings)  # first of all: what cannot work is told in a sentence
+    with told_in_a_sentence():
+        open_monitor(settings, metrics.WORKER, vitals)
     # A consumer blocks in BRPOP for a second at a time; its sockets must outlast that.
     app = make_celery(broker_url(settings), socket_timeout_s=5.0)
     app.conf.update(
@@ -41,7 +45,7 @@ def make_app(settings: Settings, queues: frozenset[Queue], slots: int) -> Celery
         worker_enable_remote_control=False,
     )
     app.steps["consumer"].update((Lanes, Vigil))
-    bench = Bench.open(services, queues, Doorbell(broker_url(settings)), slots=slots)
+    bench = Bench.open(services, queues, Doorbell(broker_url(settings)), slots=slots, vitals=vitals)
     bench.services.database.listener = BackgroundBell(broker_url(settings)).tell
 
     def advance(job_id: str) -> None:

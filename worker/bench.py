@@ -13,6 +13,7 @@ from shared.doorbell import Doorbell
 from shared.errors import BrokerUnavailable
 from shared.services import Services
 from shared.states import Queue
+from shared.vitals import Vitals
 from worker.audio.files.decoder import Decoder
 from worker.heart import Heart
 
@@ -33,11 +34,21 @@ class Bench:
     stopping: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
-    def open(cls, services: Services, queues: frozenset[Queue], bell: Doorbell, *, slots: int = 1) -> Self:
+    def open(
+        cls,
+        services: Services,
+        queues: frozenset[Queue],
+        bell: Doorbell,
+        *,
+        slots: int = 1,
+        vitals: Vitals | None = None,
+    ) -> Self:
         """Set up the bench; nothing is claimed yet."""
         settings = services.settings
         owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
-        heart = Heart(services.database, owner=owner, queues=queues, slots=slots, lease_s=settings.lease_s)
+        heart = Heart(
+            services.database, owner=owner, queues=queues, slots=slots, lease_s=settings.lease_s, vitals=vitals
+        )
         return cls(services, queues, owner, Decoder(), heart, Desk(settings.data_dir / "work"), bell)
 
     def ring(self, queue: Queue, job_id: str) -> None:

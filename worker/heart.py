@@ -15,9 +15,11 @@ from shared.claims import Claim
 from shared.db.engine import Database
 from shared.errors import ClaimLost, DatabaseUnavailable
 from shared.states import Queue
+from shared.vitals import Vitals
 
 _PRESENCE_EVERY_S = 10.0
 _AGAIN_AFTER_S = 1.0  # where there was no database
+_ROUND_S = 120.0  # the longest that a round takes whose database is silent
 _SURE = 0.9  # of a lease: what is left is for clocks that run apart, and for the claim's own way here
 _logger = log.get(__name__)
 
@@ -40,8 +42,18 @@ class Hold:
 class Heart:
     """Beats until the process ends."""
 
-    def __init__(self, database: Database, *, owner: str, queues: frozenset[Queue], slots: int, lease_s: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        owner: str,
+        queues: frozenset[Queue],
+        slots: int,
+        lease_s: float,
+        vitals: Vitals | None = None,
+    ) -> None:
         self._database = database
+        self._vitals = vitals or Vitals()
         self._owner = owner
         self._queues = tuple(queues)
         self._slots = slots
@@ -70,13 +82,16 @@ class Heart:
         while True:
             began_s = time.monotonic()
             rest_s = pause_s
+            self._vitals.beat("heart", pause_s + _ROUND_S)
             try:
                 if began_s - seen_at_s >= _PRESENCE_EVERY_S:
                     with self._database.write() as session:
                         jobs.note_presence(session, self._owner, self._queues, self._slots)
                     seen_at_s = began_s
                 self._renew_all()
-            except DatabaseUnavailable:
+                self._vitals.note("database")
+            except DatabaseUnavailable as error:
+                self._vitals.note("database", error.message)
                 _logger.warning("database_unavailable")
                 rest_s = min(pause_s, _AGAIN_AFTER_S)
             except Exception:

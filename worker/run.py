@@ -4,14 +4,18 @@ A stage knows nothing of leases and attempts. It returns an ending or raises; he
 state, in one transaction with what the stage wants saved.
 """
 
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
+from structlog.contextvars import bound_contextvars
 
-from shared import claims, jobs, log
+from shared import claims, jobs, log, metrics
 from shared.claims import Claim
 from shared.errors import ClaimLost, DatabaseUnavailable, DecoderLost, ServiceError
-from shared.states import QUEUE_OF, RELENTLESS, Stage, percent
+from shared.states import QUEUE_OF, RELENTLESS, Outcome, Stage, percent
 from worker.bench import Bench
 from worker.endings import Advance, Finished, Rest
 from worker.handover import hand_over
@@ -19,6 +23,7 @@ from worker.patience import BACKOFF_MAX_S, Wait, weigh
 from worker.stages import stage_of
 from worker.task import HandedBack, Task
 
+T = TypeVar("T")
 STUMBLE_S = 2.0  # doubling with every counted error
 
 _logger = log.get(__name__)
@@ -38,27 +43,45 @@ def work(bench: Bench, job_id: str) -> None:
 
 def _run_stage(bench: Bench, claim: Claim, folder: Path) -> Claim | None:
     """Run one stage; return the renewed claim if we go on with the next."""
-    logger = _logger.bind(job=claim.job_id, clone=claim.clone_id, stage=claim.stage.value, attempt=claim.attempt)
-    with bench.heart.hold(claim) as hold:
+    began_s = time.monotonic()
+    ending = "crash"
+    with bound_contextvars(**_subject(claim)), bench.heart.hold(claim) as hold:
         try:
             spent = claims.exhausted(claim, bench.services.settings.max_attempts)
             if spent is not None and claim.kind not in RELENTLESS:
                 raise spent
             with Task.open(bench, claim, hold, folder) as task:
-                return _settle(bench, claim, stage_of(claim.kind, claim.stage)(task))
+                found = stage_of(claim.kind, claim.stage)(task)
+                going_on = _settle(bench, claim, found)
+                ending = type(found).__name__.lower()
+                return going_on
         except ClaimLost:
-            logger.warning("claim_lost")
-            _write(bench, claim, lambda session: jobs.hasten_removal(session, claim.clone_id))
+            ending = "lost"
+            _logger.warning("claim_lost")
+            _write(bench, lambda session: jobs.hasten_removal(session, claim.clone_id))
         except HandedBack:
-            logger.info("handed_back")
-            _write(bench, claim, lambda session: claims.hand_back(session, claim))
+            ending = "handed_back"
+            _logger.info("handed_back")
+            _write(bench, lambda session: claims.hand_back(session, claim))
         except ServiceError as error:
-            logger.warning("stage_stopped", code=error.code)
+            ending = "error"
+            _logger.warning("stage_stopped", code=error.code)
+            metrics.STAGE_ERRORS.labels(claim.stage, error.code).inc()
             _refused(bench, claim, error)
         except Exception:
-            logger.exception("stage_crashed")
+            _logger.exception("stage_crashed")
             _crashed(bench, claim)
+        finally:
+            metrics.STAGES.labels(claim.stage, ending).observe(time.monotonic() - began_s)
     return None
+
+
+def _subject(claim: Claim) -> dict[str, str | int]:
+    """Return what every line of the log says while this claim is in hand, whoever writes it."""
+    return {
+        "job": claim.job_id, "clone": claim.clone_id, "stage": claim.stage.value, "attempt": claim.attempt,
+        "vendor": f"{claim.vendor}/{claim.engine}",
+    }  # fmt: skip
 
 
 def _settle(bench: Bench, claim: Claim, ending: Advance | Rest | Finished) -> Claim | None:
@@ -76,6 +99,8 @@ def _settle(bench: Bench, claim: Claim, ending: Advance | Rest | Finished) -> Cl
             case Finished():
                 claims.finish(session, claim, vendor_voice_id=ending.vendor_voice_id)
         ending.save(session)
+    if isinstance(ending, Finished):
+        metrics.JOBS_ENDED.labels(claim.kind, Outcome.DONE).inc()
     if isinstance(ending, Advance) and going_on is None:
         bench.ring(QUEUE_OF[ending.to], claim.job_id)
     return going_on
@@ -88,17 +113,19 @@ def _refused(bench: Bench, claim: Claim, error: ServiceError) -> None:
     if isinstance(error, DecoderLost):
         # It may be this recording that brings the machine's memory to its end: tried again, but not for a day.
         stumble_s = min(STUMBLE_S * 2.0 ** min(claim.attempt, 10), BACKOFF_MAX_S)
-        _write(bench, claim, lambda s: claims.stumble(s, claim, error, stumble_s))
+        _write(bench, lambda s: claims.stumble(s, claim, error, stumble_s))
         return
 
-    def settle(session: Session) -> None:
+    def settle(session: Session) -> bool:
         found = weigh(session, bench.services.vendors, claim, error)
         if isinstance(found, Wait):
             claims.rest(session, claim, found.waiting_for, found.delay_s, error=error)
-        else:
-            claims.fail(session, claim, found)
+            return False
+        claims.fail(session, claim, found)
+        return True
 
-    _write(bench, claim, settle)
+    if _write(bench, settle):
+        metrics.JOBS_ENDED.labels(claim.kind, Outcome.FAILED).inc()
 
 
 def _handed_over(bench: Bench, claim: Claim, error: ServiceError) -> bool:
@@ -116,13 +143,14 @@ def _crashed(bench: Bench, claim: Claim) -> None:
     """Settle an error that nobody foresaw: it costs an attempt."""
     error = ServiceError(f"An unexpected error stopped the stage '{claim.stage}'; the operator finds it in the log.")
     pause_s = min(STUMBLE_S * 2.0 ** min(claim.attempt, 10), BACKOFF_MAX_S)
-    _write(bench, claim, lambda session: claims.stumble(session, claim, error, pause_s))
+    _write(bench, lambda session: claims.stumble(session, claim, error, pause_s))
 
 
-def _write(bench: Bench, claim: Claim, change: claims.Change) -> None:
-    """Commit how a run ended; if even that fails, the lease running out says it for us."""
+def _write(bench: Bench, change: Callable[[Session], T]) -> T | None:
+    """Commit how a run ended; if even that fails (None), the lease running out says it for us."""
     try:
         with bench.services.database.write() as session:
-            change(session)
+            return change(session)
     except (ClaimLost, ServiceError) as error:
-        _logger.warning("not_settled", job=claim.job_id, code=error.code)
+        _logger.warning("not_settled", code=error.code)
+        return None

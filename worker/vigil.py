@@ -14,10 +14,13 @@ from celery.worker import state
 from celery.worker.consumer.tasks import Tasks
 
 from shared import log
+from shared.vitals import Vitals
 from worker.lanes import Lanes
 
 LOOK_EVERY_S: Final = 1.0
 _LOOKS: Final = 2  # one may fall between a message's arrival and its entry in the list of requests
+_ROUND_S: Final = 300.0  # seen between two looks while a broker was silent: 55 s; then each channel is tried four times
+_AWAY: Final = "is not connected"
 _logger = log.get(__name__)
 
 
@@ -26,14 +29,18 @@ class Vigil(bootsteps.StartStopStep):  # type: ignore[misc]
 
     requires = (Tasks, Lanes)
 
-    def __init__(self, parent: Any, **options: Any) -> None:
+    def __init__(self, parent: Any, *, vitals: Vitals, **options: Any) -> None:
         super().__init__(parent, **options)
+        self._vitals = vitals
+        vitals.note("broker", _AWAY)
         self._entry: Any = None
         self._suspicious_looks = 0
 
     def start(self, parent: Any) -> None:
         """Begin to look, once a second, from the consumer's own loop."""
         self._suspicious_looks = 0
+        self._vitals.note("broker")
+        self._vitals.beat("consumer", _ROUND_S)
         self._entry = parent.timer.call_repeatedly(LOOK_EVERY_S, self._look, (parent,))
 
     def stop(self, parent: Any) -> None:
@@ -41,10 +48,13 @@ class Vigil(bootsteps.StartStopStep):  # type: ignore[misc]
         if self._entry is not None:
             self._entry.cancel()
             self._entry = None
+            self._vitals.note("broker", _AWAY)
+            self._vitals.rest("consumer")  # until there is a connection again; Celery tries by itself
 
     shutdown = stop
 
     def _look(self, parent: Any) -> None:
+        self._vitals.beat("consumer", _ROUND_S)
         try:
             deaf = self._holds_what_nobody_runs(parent)
         except RuntimeError:  # a thread took its request off the list while it was read

@@ -17,7 +17,7 @@ from typing import Final
 from anyio import to_thread
 
 from api.intake.buffers import BufferPool
-from shared import log
+from shared import log, metrics
 from shared.errors import EmptyFile, FileTooLarge, InvalidFileFormat, ServiceError
 from shared.formats import SNIFF_BYTES, SUPPORTED_FORMATS, Container, sniff
 from shared.settings import MIB
@@ -83,6 +83,7 @@ class RecordingWriter:
         Raises: FileTooLarge, InvalidFileFormat, StorageUnavailable.
         """
         self.received_bytes += len(data)
+        metrics.UPLOADED.inc(len(data))
         if self.received_bytes > self._max_bytes + COUNTED_BYTES:
             raise self._too_large(f"more than {shown_mb(self._max_bytes + COUNTED_BYTES)} MB came already")
         if self.received_bytes > self._max_bytes:

@@ -60,6 +60,11 @@ def announce_due(session: Session) -> list[str]:
     return list(chosen)
 
 
+def waiting() -> list[ColumnElement[bool]]:
+    """Return the conditions of a line that has something due and that no worker has in hand."""
+    return _claimable(_CALLED)
+
+
 def forget_announcements(session: Session) -> None:
     """Treat announcements as never made: the broker came back without its memory."""
     session.execute(

@@ -17,7 +17,7 @@ NewClone = Callable[..., tuple[str, str]]
 
 def announce(database: Database, queue: Queue = Queue.AUDIO) -> list[str]:
     with database.write() as session:
-        return jobs.announce_due(session, queue)
+        return jobs.announce_due(session, queue).ids
 
 
 def make_announceable(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""The parts of the README that are made from the code: `make docs` writes them, `make docs-check` holds them to it.
+"""The parts of the READMEs that are made from the code: `make docs` writes them, `make docs-check` holds them to it.
 
 A block stands between `<!-- made from code: NAME -->` and `<!-- end -->`.
 """
@@ -14,12 +14,13 @@ from pydantic import SecretStr
 from api.app import DOORS
 from shared import errors
 from shared.errors import ServiceError
+from shared.metrics import LIST
 from shared.settings import Settings
 from shared.vendors import ENGINES
 from shared.vendors.engines import Abilities, Limits, Range
 from worker.audio.measure.verdicts import CHECKS
 
-README = Path(__file__).parents[2] / "README.md"
+HOUSE = Path(__file__).parents[2]
 _BLOCK = re.compile(r"(<!-- made from code: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -132,33 +133,49 @@ def checks_table() -> str:
     return "\n".join(lines)
 
 
-BLOCKS: dict[str, Callable[[], str]] = {
-    "settings": settings_table,
-    "errors": errors_table,
-    "routes": routes_table,
-    "vendors": vendors_table,
-    "checks": checks_table,
+def metrics_table() -> str:
+    """Return every metric with who tells it."""
+    lines = ["| metric | labels | what | told by |", "| --- | --- | --- | --- |"]
+    for listed in LIST.values():
+        cells = [f"`{listed.name}`", ", ".join(listed.labels), listed.what, ", ".join(listed.who)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+Blocks = dict[str, Callable[[], str]]
+PAGES: dict[str, Blocks] = {
+    "README.md": {
+        "settings": settings_table,
+        "errors": errors_table,
+        "routes": routes_table,
+        "vendors": vendors_table,
+        "checks": checks_table,
+    },
+    "deploy/README.md": {"metrics": metrics_table},
 }
 
 
-def written(text: str) -> str:
-    """Return the README with every block as the code has it now."""
-    return _BLOCK.sub(lambda match: f"{match[1]}{BLOCKS[match[2]]()}\n{match[3]}", text)
+def written(text: str, blocks: Blocks) -> str:
+    """Return a page with every block as the code has it now."""
+    return _BLOCK.sub(lambda match: f"{match[1]}{blocks[match[2]]()}\n{match[3]}", text)
 
 
 def main() -> int:
     """Write the blocks, or say that they are out of date."""
-    before = README.read_text()
-    after = written(before)
-    if "--write" in sys.argv:
-        README.write_text(after)
-        return 0
-    missing = [name for name in BLOCKS if f"<!-- made from code: {name} -->" not in before]
+    return max(_page(name, blocks, write="--write" in sys.argv) for name, blocks in PAGES.items())
+
+
+def _page(name: str, blocks: Blocks, *, write: bool) -> int:
+    before = (HOUSE / name).read_text()
+    after = written(before, blocks)
+    missing = [block for block in blocks if f"<!-- made from code: {block} -->" not in before]
     if missing:
-        sys.stderr.write(f"README.md has no block for: {', '.join(missing)}\n")
+        sys.stderr.write(f"{name} has no block for: {', '.join(missing)}\n")
         return 1
-    if before != after:
-        sys.stderr.write("README.md is out of date; run 'make docs'\n")
+    if write:
+        (HOUSE / name).write_text(after)
+    elif before != after:
+        sys.stderr.write(f"{name} is out of date; run 'make docs'\n")
         return 1
     return 0
 

@@ -8,7 +8,7 @@ import pytest
 import redis
 from sqlalchemy import update
 
-from shared import claims
+from shared import claims, metrics
 from shared.db.models import Job
 from shared.db.moment import db_now
 from shared.doorbell import Doorbell
@@ -36,6 +36,11 @@ def relay(workshop: Workshop, broker: TcpBroker) -> Relay:
 def waiting(broker: TcpBroker) -> int:
     with redis.Redis(port=broker.port) as client:
         return client.llen("audio")
+
+
+def counted(name: str) -> float:
+    """Return a counter of the audio queue."""
+    return metrics.REGISTRY.get_sample_value(name, {"queue": "audio"}) or 0.0
 
 
 def make_announceable(workshop: Workshop) -> None:
@@ -99,6 +104,32 @@ def test_a_job_whose_worker_died_is_rung_for_when_its_lease_is_over(
         assert claims.take(session, job_id, owner="dead", lease_s=30.0) is not None
     relay = Relay(workshop.bench.services, Doorbell(broker.url))
     assert relay.tick() == 0
+    expired = counted("clonepipe_lease_expiries_total")
     with workshop.database.write() as session:
         session.execute(update(Job).values(lease_until=db_now(-1)))
     assert relay.tick() == 1
+    assert counted("clonepipe_lease_expiries_total") == expired + 1
+    make_announceable(workshop)
+    assert relay.tick() == 1
+    assert counted("clonepipe_lease_expiries_total") == expired + 1, "it ran out once"
+
+
+def test_what_nobody_took_is_counted_as_rescued_and_a_first_ring_is_not(
+    workshop: Workshop, relay: Relay, broker: TcpBroker
+) -> None:
+    rung, rescued = counted("clonepipe_jobs_announced_total"), counted("clonepipe_rescues_total")
+    workshop.order()
+    for ring in (1, 2):
+        make_announceable(workshop)
+        assert relay.tick() == 1
+        assert counted("clonepipe_jobs_announced_total") == rung + ring
+        assert counted("clonepipe_rescues_total") == rescued + ring - 1
+
+
+def test_it_tells_whether_the_broker_takes_its_rounds(workshop: Workshop, relay: Relay, broker: TcpBroker) -> None:
+    broker.stop()
+    assert relay.tick() == 0
+    assert metrics.REGISTRY.get_sample_value("clonepipe_broker_up") == 0
+    broker.start()
+    relay.tick()
+    assert metrics.REGISTRY.get_sample_value("clonepipe_broker_up") == 1

@@ -2,9 +2,14 @@
 
 from collections.abc import Callable
 
-from shared.errors import DecoderLost, StorageUnavailable
+import pytest
+import structlog
+
+from shared import log, metrics
+from shared.errors import AudioUnreadable, DecoderLost, StorageUnavailable
 from shared.states import Outcome, Queue, Stage, Status, WaitingFor
 from tests.worker.conftest import Workshop
+from worker import run
 
 
 def break_storage(workshop: Workshop, error: Exception) -> None:
@@ -16,6 +21,47 @@ def break_storage(workshop: Workshop, error: Exception) -> None:
             raise error
 
     storage.__class__ = Broken
+
+
+def counted(name: str, **labels: str) -> float:
+    return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def test_a_run_is_counted_by_how_it_ended(make_workshop: Callable[..., Workshop]) -> None:
+    workshop = make_workshop(max_attempts=1, queues=frozenset({Queue.VENDOR}))
+    runs, errors, ended = (
+        "clonepipe_stage_duration_seconds_count",
+        "clonepipe_stage_errors_total",
+        "clonepipe_jobs_ended_total",
+    )
+    before = [
+        counted(runs, stage="submit", ending="advance"), counted(runs, stage="submit", ending="error"),
+        counted(errors, stage="submit", code="STORAGE_UNAVAILABLE"), counted(ended, kind="create", outcome="failed"),
+    ]  # fmt: skip
+    workshop.work(workshop.order(at=Stage.SUBMIT)[1])
+    break_storage(workshop, StorageUnavailable())
+    _, job_id = workshop.order(at=Stage.SUBMIT)
+    workshop.work(job_id)
+    break_storage(workshop, AudioUnreadable())
+    workshop.work(job_id)
+    assert workshop.job(job_id).outcome is Outcome.FAILED
+    assert [
+        counted(runs, stage="submit", ending="advance"), counted(runs, stage="submit", ending="error"),
+        counted(errors, stage="submit", code="STORAGE_UNAVAILABLE"), counted(ended, kind="create", outcome="failed"),
+    ] == [before[0] + 1, before[1] + 2, before[2] + 1, before[3] + 1]  # fmt: skip
+
+
+def test_every_line_of_the_log_says_which_job_is_in_hand(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "_logger", log.get("run"))  # one that no other test's settings are kept in
+    clone_id, job_id = workshop.order(at=Stage.SUBMIT)
+    break_storage(workshop, StorageUnavailable())
+    processors = [structlog.contextvars.merge_contextvars]
+    with structlog.testing.capture_logs(processors=processors) as lines:
+        workshop.work(job_id)
+        log.get("somebody").info("afterwards")
+    stopped = next(line for line in lines if line["event"] == "stage_stopped")
+    assert {"job": job_id, "clone": clone_id, "vendor": "sandbox/default", "stage": "submit"}.items() <= stopped.items()
+    assert "job" not in lines[-1]
 
 
 def test_an_unforeseen_error_costs_attempts_and_then_the_job(make_workshop: Callable[..., Workshop]) -> None:

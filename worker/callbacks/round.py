@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy.orm import Session
 
-from shared import log
+from shared import log, metrics
 from shared.errors import SetupError
 from shared.vault import Vault
 from shared.webhooks import keyring, lines
@@ -146,6 +146,7 @@ class Round:
             headers: dict[str, Any] = signed(parcel.id, int(time.time()), body, self._keys)
             headers |= {"content-type": "application/json", "user-agent": "clonepipe"}
             found = await self._post.sender.attempt(self._line.url or "", headers, body, deadline_s=ATTEMPT_S)
+        metrics.DELIVERIES.labels(found.failure or "accepted").inc()
         if found.failure is not None:
             _logger.info("delivery_failed", delivery=parcel.id, endpoint=self._line.endpoint_id, failure=found.failure)
         return Heard(
