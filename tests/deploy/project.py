@@ -21,6 +21,8 @@ from tests.servers import free_ports
 
 _PROGRAM: Final = Path(sys.executable).with_name("clonepipe")
 _PORT: Final = "8000"  # that the API's container listens on, and its health check asks
+_METRICS_PORT: Final = "9464"  # ... and that every container tells its figures and its health on
+_ABOVE: Final = 10_000  # the second port of a process: `free_ports` looks whether that is free, too
 _SLOWER: Final = 4  # a machine that has to do everything at once
 
 
@@ -55,6 +57,7 @@ class Container:
         assert kind == "CMD", check["test"]
         assert program in ("python", "clonepipe"), check["test"]
         words = [word.replace(f":{_PORT}", f":{self.port}") for word in rest]
+        words = [word.replace(f":{_METRICS_PORT}", f":{self.port + _ABOVE}") for word in words]
         command = [sys.executable if program == "python" else str(_PROGRAM), *words]
         patience_s = seconds(check["timeout"]) * _SLOWER
         try:
@@ -125,7 +128,7 @@ class Project:
         port = port or free_ports(1)[0]
         own = {
             "CLONEPIPE_DATA_DIR": str(folder), "NUMBA_CACHE_DIR": str(self.folder / "numba"),
-            "CLONEPIPE_HOST": "127.0.0.1", "CLONEPIPE_PORT": str(port),
+            "CLONEPIPE_HOST": "127.0.0.1", "CLONEPIPE_PORT": str(port), "CLONEPIPE_METRICS_PORT": str(port + _ABOVE),
         }  # fmt: skip
         outside = {name: value for name, value in os.environ.items() if not name.startswith(("CLONEPIPE_", "AWS_"))}
         known = {name: value for name, value in self.addresses.items() if name in service.settings}

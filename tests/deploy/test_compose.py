@@ -160,10 +160,15 @@ def test_flower_asks_for_a_password_and_knows_the_queues() -> None:
 
 def test_prometheus_asks_services_that_exist() -> None:
     told = yaml.safe_load((DEPLOY / "monitoring" / "prometheus.yml").read_text())
-    targets = [
-        target.split(":")[0]
-        for job in told["scrape_configs"]
-        for one in job["static_configs"]
-        for target in one["targets"]
-    ]
-    assert set(targets) <= set(ALL) | {"127.0.0.1"}
+    jobs = {job["job_name"]: job for job in told["scrape_configs"]}
+    (looked_up,) = jobs.pop("clonepipe")["dns_sd_configs"]
+    assert set(looked_up["names"]) == set(processes()) - {"migrate"}
+    assert {service.settings["CLONEPIPE_METRICS_PORT"] for service in processes().values()} == {str(looked_up["port"])}
+    static = [target for job in jobs.values() for one in job["static_configs"] for target in one["targets"]]
+    assert {target.split(":")[0] for target in static} <= set(ALL) | {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("name", [name for name in processes() if name not in ("migrate", "api")])
+def test_relay_and_workers_are_asked_whether_they_live_and_not_for_their_servers(name: str) -> None:
+    (_, _, _, program) = processes()[name].written["healthcheck"]["test"]
+    assert f":{processes()[name].settings['CLONEPIPE_METRICS_PORT']}/livez" in program

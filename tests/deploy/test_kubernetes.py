@@ -146,8 +146,30 @@ def test_the_api_is_asked_at_addresses_that_it_has(overlay: str) -> None:
     from api.health import ROUTES
 
     container = container_of(of_kind(overlay, "Deployment")["api"])
-    (port,) = container["ports"]
+    port = next(port for port in container["ports"] if port["name"] == "http")
     paths = {kind: container[kind]["httpGet"]["path"] for kind in ("startupProbe", "livenessProbe", "readinessProbe")}
     assert paths == {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}
     assert set(paths.values()) <= {route.path for route in ROUTES}
     assert str(port["containerPort"]) in {one.rest for one in instructions() if one.word == "EXPOSE"}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_deployment_tells_its_figures_where_prometheus_looks(overlay: str) -> None:
+    for deployment in of_kind(overlay, "Deployment").values():
+        container = container_of(deployment)
+        (port,) = [port["containerPort"] for port in container["ports"] if port["name"] == "metrics"]
+        assert {"name": "CLONEPIPE_METRICS_PORT", "value": str(port)} in container["env"]
+        annotations = deployment["spec"]["template"]["metadata"]["annotations"]
+        assert annotations["prometheus.io/port"] == str(port)
+        assert str(port) in {one.rest for one in instructions() if one.word == "EXPOSE"}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_relay_and_a_worker_are_started_anew_only_when_they_stand_still(overlay: str) -> None:
+    """Their monitoring port says so; whether servers are away is in `/readyz` alone (tests/shared/test_monitor.py)."""
+    for name, deployment in of_kind(overlay, "Deployment").items():
+        if name != "api":
+            container = container_of(deployment)
+            asked = {kind: container[kind]["httpGet"] for kind in ("startupProbe", "livenessProbe", "readinessProbe")}
+            assert {one["port"] for one in asked.values()} == {"metrics"}
+            assert [one["path"] for one in asked.values()] == ["/livez", "/livez", "/readyz"]

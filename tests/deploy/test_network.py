@@ -82,7 +82,10 @@ def test_inside_the_cluster_only_names_and_servers_are_reached(overlay: str) -> 
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_only_the_api_can_be_called(overlay: str) -> None:
+def test_only_the_api_can_be_called_and_figures_are_told_to_prometheus_alone(overlay: str) -> None:
+    prometheus = [{"namespaceSelector": {"matchLabels": {"clonepipe/monitoring": "true"}}}]
     for pod in of_kind(overlay, *WORKLOADS):
         rules = [rule for spec in policies(overlay, pod, "Ingress") for rule in spec.get("ingress", [])]
-        assert bool(rules) == (pod == "api")
+        ports = {port["port"]: rule["from"] for rule in rules for port in rule["ports"]}
+        assert ports.pop("metrics", prometheus) == prometheus
+        assert set(ports) == ({"http"} if pod == "api" else set())
