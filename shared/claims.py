@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, null, update
+from sqlalchemy import ColumnElement, case, null, update
 from sqlalchemy.orm import Session
 
 from shared import clones, events, progress, tidings
@@ -81,11 +81,11 @@ def _claim(row: Any, now: datetime) -> Claim:
     )  # fmt: skip
 
 
-def _fenced(session: Session, claim: Claim, **values: Any) -> Any:
+def _fenced(session: Session, claim: Claim, *conditions: ColumnElement[bool], **values: Any) -> Any:
     """Write to the job if it is still ours; return its row, as `progress.tell` takes it. Raises: ClaimLost."""
     held = session.execute(
         update(Job)
-        .where(Job.id == claim.job_id, Job.fence == claim.fence, Job.outcome.is_(None))
+        .where(Job.id == claim.job_id, Job.fence == claim.fence, Job.outcome.is_(None), *conditions)
         .values(updated_at=db_now(), **values)
         .returning(*progress.COLUMNS)
     ).one_or_none()
@@ -95,8 +95,12 @@ def _fenced(session: Session, claim: Claim, **values: Any) -> Any:
 
 
 def renew(session: Session, claim: Claim, lease_s: float) -> None:
-    """Show a sign of life, or make sure before a paid call that the job is ours. Raises: ClaimLost."""
-    _fenced(session, claim, lease_until=db_now(lease_s))
+    """Show a sign of life, or make sure before a paid call that the job is ours.
+
+    Raises: ClaimLost: also of a job that its holder has let go of: the heart may be about to renew it just then, and a
+    lease on what nobody works at would have everybody wait until it runs out.
+    """
+    _fenced(session, claim, Job.lease_until.is_not(None), lease_until=db_now(lease_s))
 
 
 def note_progress(session: Session, claim: Claim, percent: int) -> None:

@@ -32,7 +32,7 @@ def note(session: Session, account_id: str, clone_id: str, listed: Sequence[Vend
     known = dict(
         session.execute(select(HeldSample.vendor_sample_id, HeldSample.id).where(HeldSample.clone_id == clone_id)).all()
     )
-    for sample in listed:
+    for number, sample in enumerate(listed):
         values = {
             "filename": sample.filename, "duration_s": sample.duration_s, "size_bytes": sample.size_bytes,
             "detail": dict(sample.detail),
@@ -44,7 +44,8 @@ def note(session: Session, account_id: str, clone_id: str, listed: Sequence[Vend
         session.execute(
             insert(HeldSample).values(
                 id=new_id(HELD_SAMPLE), account_id=account_id, clone_id=clone_id, vendor_sample_id=sample.sample_id,
-                created_at=sample.created_at or db_now(), **values,
+                # A millisecond apart, so that the order of the vendor's list is kept where it tells no times.
+                created_at=sample.created_at or db_now(number / 1000), **values,
             )
         )  # fmt: skip
     session.execute(delete(HeldSample).where(HeldSample.id.in_(known.values())))

@@ -88,6 +88,16 @@ def test_a_lost_claim_takes_its_whole_transaction_with_it(database: Database, ne
         assert session.get_one(Clone, clone_id).vendor_voice_id is None
 
 
+def test_what_was_handed_back_is_not_renewed_any_more(database: Database, new_clone: NewClone) -> None:
+    _, job_id = new_clone()
+    claim = must_take(database, job_id)
+    with database.write() as session:
+        claims.hand_back(session, claim)
+    with pytest.raises(ClaimLost), database.write() as session:
+        claims.renew(session, claim, 30.0)
+    must_take(database, job_id)
+
+
 def test_a_renewed_lease_is_not_taken_over(database: Database, new_clone: NewClone) -> None:
     _, job_id = new_clone()
     claim = must_take(database, job_id, lease_s=0.2)

@@ -8,10 +8,12 @@ import urllib.request
 
 import pytest
 
+from shared.formats import SNIFF_BYTES
 from tests.api.intake.upload_app import QuickDraining, create_app
 from tests.api.intake.uploads import body_of, files_below, wav
 from tests.servers import serving
 
+FIRST_BYTES = SNIFF_BYTES + 1000  # enough to tell what a file is not
 TYPE = "multipart/form-data; boundary=XX"
 
 
@@ -76,9 +78,9 @@ def test_urllib_sees_413(port):
 def test_the_answer_is_there_before_the_client_is_done(port):
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(head(40_000_000))
-        connection.sendall(body_of([("files", "a.txt", b"just text" * 1000)])[:5000])
+        connection.sendall(body_of([("files", "a.txt", b"just text" * 2000)])[:FIRST_BYTES])
         assert connection.recv(12) == b"HTTP/1.1 400"
-        connection.sendall(bytes(40_000_000 - 5000))
+        connection.sendall(bytes(40_000_000 - FIRST_BYTES))
         assert b"INVALID_FILE_FORMAT" in connection.recv(65_536)
 
 
