@@ -44,14 +44,14 @@ def dialled(port: int) -> Iterator[socket.socket]:
 
 
 def read_all(connection: socket.socket) -> bytes:
-    found = b""
+    found = bytearray()  # grown in place: copying all that came for each piece would starve the server beside it
     while True:
         try:
             data = connection.recv(65_536)
         except ConnectionResetError:
-            return found
+            return bytes(found)
         if not data:
-            return found
+            return bytes(found)
         found += data
 
 
