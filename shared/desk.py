@@ -20,7 +20,7 @@ from shared import log
 
 _PREFIX: Final = "desk-"
 _LOCK: Final = "lock"
-_CLOSE_TRIES: Final = 100  # a job that ends while its desk is closed may lay something on it once more
+_CLOSE_TRIES: Final = 100  # what a job had begun to lay down when its desk was moved may come to be after it was emptied
 _CLOSE_PAUSE_S: Final = 0.02
 _logger = log.get(__name__)
 
@@ -43,10 +43,17 @@ class Desk:
             yield Path(folder)
 
     def close(self) -> None:
-        """Remove the desk with all that is on it, and with what a job that is just ending still lays there."""
+        """Remove the desk with all that is on it, and with what a job that is just ending still lays there.
+
+        It is moved away first: a job that is not yet at its end finds no folder to lay anything in, instead of laying
+        down as fast as it is cleared away.
+        """
+        closed = self._folder.with_name(f"{self._folder.name}-closed")
+        with contextlib.suppress(FileNotFoundError):
+            self._folder.rename(closed)
         for _ in range(_CLOSE_TRIES):
-            shutil.rmtree(self._folder, ignore_errors=True)
-            if not self._folder.exists():
+            shutil.rmtree(closed, ignore_errors=True)
+            if not closed.exists():
                 break
             time.sleep(_CLOSE_PAUSE_S)
         os.close(self._lock)

@@ -18,7 +18,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(folder), "CLONEPIPE_DATA_DIR": str(folder / "data")}
     # A shell that put these tests in the background has its children ignore Ctrl-C.
     command = ["env", "--default-signal=INT", str(CLONEPIPE), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
 
 
 @pytest.mark.parametrize("library", ["typer", "rich", "httpx", "pydantic", "structlog"])
@@ -54,6 +54,6 @@ def test_a_command_started_with_ctrl_c_ignored_goes_on_ignoring_it(tmp_path: Pat
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
         ["sh", "-c", f"trap '' INT; exec {CLONEPIPE} list"], capture_output=True, text=True, env=environment,
-        timeout=60, check=False,
+        timeout=300, check=False,
     )  # fmt: skip
     assert "Ctrl-C was not heard" in done.stderr

@@ -267,7 +267,7 @@ def test_eight_processes_claim_every_job_exactly_once(
     racers = [context.Process(target=_claim_all, args=(database_url, job_ids, results)) for _ in range(8)]
     for racer in racers:
         racer.start()
-    won = Counter(job_id for _ in racers for job_id in results.get(timeout=60))
+    won = Counter(job_id for _ in racers for job_id in results.get(timeout=300))
     for racer in racers:
         racer.join(30)
     assert won == Counter(job_ids)

@@ -28,7 +28,7 @@ def clonepipe(*arguments: object, **variables: object) -> subprocess.CompletedPr
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CLONEPIPE_")}
     environment |= {f"CLONEPIPE_{name.upper()}": str(value) for name, value in variables.items()}
     command = [str(CLONEPIPE), *(str(argument) for argument in arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
 
 
 def at(stack: Stack) -> dict[str, object]:

@@ -72,7 +72,7 @@ def adopt_as_printed(stack: Stack, line: str) -> subprocess.CompletedProcess[str
     _, *words = line.split()
     return subprocess.run(
         [sys.executable, "-P", "-m", "api", *words, "--json"], env=stack.environment, capture_output=True, text=True,
-        timeout=120,
+        timeout=300,
     )  # fmt: skip
 
 
@@ -165,7 +165,7 @@ def live_checks(*arguments: str, **settings: str) -> subprocess.CompletedProcess
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CLONEPIPE_")}
     environment |= {f"CLONEPIPE_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *arguments, "tests/live"]
-    return subprocess.run(command, cwd=HOUSE, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=HOUSE, env=environment, capture_output=True, text=True, timeout=600)
 
 
 def test_the_live_checks_do_what_they_say(settings: dict[str, str]) -> None:

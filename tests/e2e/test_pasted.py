@@ -26,7 +26,7 @@ def stack() -> Iterator[Stack]:
 def test_the_readmes_quickstart_works_when_pasted(stack: Stack) -> None:
     [block] = re.findall(r"<!-- quickstart -->\n```sh\n(.*?)```", (HOUSE / "README.md").read_text(), re.DOTALL)
     script = block.replace("~/.clonepipe", str(stack.folder)).replace("http://127.0.0.1:8000", stack.url)
-    finished = subprocess.run(["sh", "-ec", script], capture_output=True, text=True, cwd=HOUSE, timeout=60, check=False)
+    finished = subprocess.run(["sh", "-ec", script], capture_output=True, text=True, cwd=HOUSE, timeout=300, check=False)
     assert finished.returncode == 0, finished.stderr
     created, listed = finished.stdout.splitlines()
     assert json.loads(created)["data"]["name"] == "Anna"
@@ -37,7 +37,7 @@ def test_the_readmes_way_to_follow_a_clone_works_when_pasted(stack: Stack) -> No
     [block] = re.findall(r"<!-- live -->\n```sh\n(.*?)```", (HOUSE / "README.md").read_text(), re.DOTALL)
     script = block.replace("~/.clonepipe", str(stack.folder)).replace("http://127.0.0.1:8000", stack.url)
     finished = subprocess.run(
-        ["sh", "-ec", script], capture_output=True, text=True, cwd=HOUSE, timeout=120, check=False
+        ["sh", "-ec", script], capture_output=True, text=True, cwd=HOUSE, timeout=300, check=False
     )
     assert finished.returncode == 0, finished.stderr
     waited, *streamed, last = finished.stdout.splitlines()
@@ -58,7 +58,7 @@ def pasted(stack: Stack, name: str, **replaced: str) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CLONEPIPE_")}
     environment |= {"CLONEPIPE_API_URL": stack.url, "CLONEPIPE_DATA_DIR": str(stack.folder), "COLUMNS": "200"}
     finished = subprocess.run(
-        ["bash", "-emc", script], capture_output=True, text=True, cwd=stack.folder, timeout=180, check=False,
+        ["bash", "-emc", script], capture_output=True, text=True, cwd=stack.folder, timeout=300, check=False,
         env=environment,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stdout + finished.stderr

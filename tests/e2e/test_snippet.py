@@ -27,7 +27,7 @@ def run_snippet(stack: Stack, tmp_path: Path, voice_id: str) -> tuple[str, str]:
     program += f'\ncheckTrainingStatus("{voice_id}").then((data) => console.log(data.status));\n'
     path = tmp_path / "polling.js"
     path.write_text(program)
-    finished = subprocess.run([NODE, path], capture_output=True, text=True, timeout=60, check=False)
+    finished = subprocess.run([NODE, path], capture_output=True, text=True, timeout=300, check=False)
     assert finished.returncode == 0, finished.stderr
     said, status = finished.stdout.strip().splitlines()
     return said, status

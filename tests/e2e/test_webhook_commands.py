@@ -47,7 +47,7 @@ def webhooks(stack: Stack, *arguments: str, code: int = 0) -> str:
         capture_output=True,
         text=True,
         env=environment(stack),
-        timeout=90,
+        timeout=300,
         check=False,
         stdin=subprocess.DEVNULL,
     )

@@ -56,7 +56,7 @@ def keep() -> Iterator[Keep]:
     yield keep_one
     for kept in started:
         kept.process.terminate()
-        kept.process.communicate(timeout=15)
+        kept.process.communicate(timeout=60)
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def request(folder: Path, *files: Path, engine: str = "sandbox/default", **chang
 
 
 def ask(asked: dict[str, Any]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(COMMAND, input=json.dumps(asked), capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(COMMAND, input=json.dumps(asked), capture_output=True, text=True, timeout=300, check=False)
 
 
 def written(folder: Path, name: str, data: bytes) -> Path:
@@ -97,7 +97,7 @@ def test_an_engine_that_needs_more_is_a_refusal_with_what_is_missing(tmp_path: P
     [("{}", "INTERNAL_ERROR"), ("not json", "INTERNAL_ERROR"), ('{"files": [], "vendor": "x"}', "INTERNAL_ERROR")],
 )
 def test_a_request_that_makes_no_sense_is_a_failure_and_no_trace(text: str, code: str) -> None:
-    done = subprocess.run(COMMAND, input=text, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(COMMAND, input=text, capture_output=True, text=True, timeout=300, check=False)
     assert json.loads(done.stdout)["failure"]["code"] == code
     assert done.returncode == 1
     assert "Traceback" not in done.stdout

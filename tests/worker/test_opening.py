@@ -14,7 +14,7 @@ CLONEPIPE = Path(sys.executable).with_name("clonepipe")
 def test_without_tables_it_says_what_to_do(tmp_path: Path, command: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CLONEPIPE_")}
     environment |= {"CLONEPIPE_DATA_DIR": str(tmp_path), "CLONEPIPE_BROKER_URL": "redis://127.0.0.1:9/0"}
-    done = subprocess.run([str(CLONEPIPE), command], capture_output=True, text=True, env=environment, timeout=60)
+    done = subprocess.run([str(CLONEPIPE), command], capture_output=True, text=True, env=environment, timeout=300)
     assert done.returncode == 2
     assert "run 'clonepipe migrate'" in done.stderr
     assert "Traceback" not in done.stderr

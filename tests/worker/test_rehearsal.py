@@ -32,7 +32,7 @@ bench.desk.close()
 
 
 def test_afterwards_a_job_has_nothing_left_to_load_but_librosa(tmp_path) -> None:
-    ran = subprocess.run([sys.executable, "-c", LOADED, str(tmp_path)], capture_output=True, text=True, timeout=120)
+    ran = subprocess.run([sys.executable, "-c", LOADED, str(tmp_path)], capture_output=True, text=True, timeout=300)
     assert ran.returncode == 0, ran.stderr
     modules, has_decoder = json.loads(ran.stdout)
     assert {"soxr", "soundfile"} <= set(modules)

@@ -66,7 +66,7 @@ def keys_command(folder: Path, *arguments: str, stdout: str | None = None) -> tu
     command = [str(Path(sys.executable).with_name("clonepipe")), "keys", *arguments]
     with open(stdout, "w") if stdout else nullcontext(subprocess.PIPE) as output:
         done = subprocess.run(
-            command, stdout=output, stderr=subprocess.PIPE, text=True, env=environment, timeout=60, check=False
+            command, stdout=output, stderr=subprocess.PIPE, text=True, env=environment, timeout=300, check=False
         )
     return done.returncode, done.stdout or "", done.stderr
 

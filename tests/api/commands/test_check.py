@@ -27,7 +27,7 @@ def check(
     environment |= {f"CLONEPIPE_{name.upper()}": str(value) for name, value in variables.items()}
     command = [str(CLONEPIPE), "check", *(str(argument) for argument in arguments)]
     ran = subprocess.run(
-        command, capture_output=True, input=stdin, env=environment, cwd=folder, timeout=120, check=False
+        command, capture_output=True, input=stdin, env=environment, cwd=folder, timeout=300, check=False
     )
     done = subprocess.CompletedProcess(command, ran.returncode, ran.stdout.decode(), ran.stderr.decode())
     assert list(temporary.iterdir()) == []

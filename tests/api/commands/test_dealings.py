@@ -89,7 +89,7 @@ def vendors(folder: Path, bland: FakeBland, *words: str) -> str:
     environment |= {"CLONEPIPE_DATA_DIR": str(folder), "CLONEPIPE_BLAND_API_KEY": KEY}
     environment |= {"CLONEPIPE_BLAND_BASE_URL": bland.url}
     command = [sys.executable, "-P", "-m", "api", "vendors", *words]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

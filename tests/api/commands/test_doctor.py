@@ -33,7 +33,7 @@ def run(folder: Path, *arguments: str, **variables: object) -> subprocess.Comple
     environment |= {"CLONEPIPE_DATA_DIR": str(folder)}
     environment |= {f"CLONEPIPE_{name.upper()}": str(value) for name, value in variables.items()}
     command = [str(CLONEPIPE), "doctor", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=90, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
 
 
 @pytest.fixture

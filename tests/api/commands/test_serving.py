@@ -20,7 +20,7 @@ def test_an_unknown_setting_is_told_once_with_the_nearest_that_is_known(tmp_path
     # A storage that none can open ends what would serve for ever.
     wrong = {"CLONEPIPE_DATA_DIR": str(tmp_path), "CLONEPIPE_STORAGE_URI": "x", "CLONEPIPE_STORAGE_URL": "ftp://x"}
     done = subprocess.run(
-        [str(CLONEPIPE), command], capture_output=True, text=True, env=environment | wrong, timeout=60, check=False
+        [str(CLONEPIPE), command], capture_output=True, text=True, env=environment | wrong, timeout=300, check=False
     )
     assert done.stderr.count(ADVICE) == 1
     assert (done.returncode == 0) == (command == "migrate"), "who opens no storage goes on"

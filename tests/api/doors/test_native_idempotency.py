@@ -115,7 +115,7 @@ def test_twenty_concurrent_twins_make_one_clone(door: Door) -> None:
                 data={"name": "Anna"},
                 files={"files": ("anna.flac", SPEECH)},
                 headers={"idempotency-key": "twins"},
-                timeout=60,
+                timeout=300,
             )
 
     with ThreadPoolExecutor(20) as pool:

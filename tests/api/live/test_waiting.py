@@ -27,7 +27,7 @@ class Waiting(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        self.answer = self._door.client.get(self._path, headers=self._headers, timeout=120)
+        self.answer = self._door.client.get(self._path, headers=self._headers, timeout=300)
 
     def told(self) -> httpx.Response:
         self.join(120)
