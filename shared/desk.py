@@ -20,7 +20,9 @@ from shared import log
 
 _PREFIX: Final = "desk-"
 _LOCK: Final = "lock"
-_CLOSE_TRIES: Final = 100  # what a job had begun to lay down when its desk was moved may come to be after it was emptied
+_CLOSE_TRIES: Final = (
+    100  # what a job had begun to lay down when its desk was moved may come to be after it was emptied
+)
 _CLOSE_PAUSE_S: Final = 0.02
 _logger = log.get(__name__)
 

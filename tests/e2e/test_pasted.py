@@ -26,7 +26,9 @@ def stack() -> Iterator[Stack]:
 def test_the_readmes_quickstart_works_when_pasted(stack: Stack) -> None:
     [block] = re.findall(r"<!-- quickstart -->\n```sh\n(.*?)```", (HOUSE / "README.md").read_text(), re.DOTALL)
     script = block.replace("~/.clonepipe", str(stack.folder)).replace("http://127.0.0.1:8000", stack.url)
-    finished = subprocess.run(["sh", "-ec", script], capture_output=True, text=True, cwd=HOUSE, timeout=300, check=False)
+    finished = subprocess.run(
+        ["sh", "-ec", script], capture_output=True, text=True, cwd=HOUSE, timeout=300, check=False
+    )
     assert finished.returncode == 0, finished.stderr
     created, listed = finished.stdout.splitlines()
     assert json.loads(created)["data"]["name"] == "Anna"
