@@ -38,6 +38,7 @@ class S3Server:
     secret_key: str
     bucket: str  # one for all tests, each under its own prefix: weed begins new volumes for every bucket
     process: subprocess.Popen[bytes]
+    metrics_url: str  # what Prometheus would ask
 
     @property
     def environment(self) -> dict[str, str]:
@@ -80,12 +81,13 @@ def seaweed() -> Iterator[S3Server]:
             "actions": ["Admin", "Read", "List", "Tagging", "Write"],
         }
         (Path(folder) / "s3.json").write_text(json.dumps({"identities": [identity]}))
-        master, volume, filer, s3 = free_ports(4)
+        master, volume, filer, s3, figures = free_ports(5)
         command = [str(binary), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
         command += [f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}"]
         command += ["-s3", f"-s3.port={s3}", f"-s3.config={folder}/s3.json", "-s3.iam=false"]
         command += ["-volume.max=0", "-master.volumeSizeLimitMB=256"]
         command += ["-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]  # else it calls home
+        command += [f"-metricsPort={figures}", "-metricsIp=127.0.0.1"]
         with (Path(folder) / "log").open("wb") as log:
             process = subprocess.Popen(
                 command,
@@ -95,7 +97,10 @@ def seaweed() -> Iterator[S3Server]:
                 preexec_fn=_die_with_parent,
             )
         try:
-            server = S3Server(f"http://127.0.0.1:{s3}", access_key, secret_key, "recordings", process)
+            server = S3Server(
+                f"http://127.0.0.1:{s3}", access_key, secret_key, "recordings", process,
+                f"http://127.0.0.1:{figures}/metrics",
+            )  # fmt: skip
             _wait_for(server, Path(folder) / "log")
             yield server
         finally:

@@ -72,7 +72,9 @@ def _run_stage(bench: Bench, claim: Claim, folder: Path) -> Claim | None:
             _logger.exception("stage_crashed")
             _crashed(bench, claim)
         finally:
-            metrics.STAGES.labels(claim.stage, ending).observe(time.monotonic() - began_s)
+            took_s = time.monotonic() - began_s
+            metrics.STAGES.labels(claim.stage, ending).observe(took_s)
+            _logger.info("stage_ended", ending=ending, duration_s=round(took_s, 3))
     return None
 
 
