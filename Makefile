@@ -9,7 +9,7 @@ FILE ?=
 SOUNDS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo up fakes test lint types imports docs docs-check check fmt lock bench sound-eval policy clean
+.PHONY: help install dev demo up fakes test lint types imports docs docs-check check fmt lock bench capacity sound-eval policy clean
 
 ##@ Use
 help: ## Show this list
@@ -64,6 +64,9 @@ check: lint types imports docs-check test ## What CI runs
 
 bench: dev ## Measure against named floors
 	@$(BIN)/python -m tests.bench
+
+capacity: dev ## Measure what a clone costs a deployment, for the tables of deploy/README.md (half an hour)
+	@$(BIN)/python -m tests.capacity
 
 sound-eval: $(VENV)/.sound ## Score the treatment of sound on recordings (SOUNDS=folder with a sounds.csv; needs a C compiler)
 	@$(BIN)/python -m tests.sound_eval $(if $(SOUNDS),"$(SOUNDS)",--help)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.capacity import measured, measure
+from tests.capacity import measure, measured
 from tests.databases import postgres_server
 from tests.deploy.site import opened
 from tests.servers import seaweed

@@ -21,7 +21,7 @@ from tests.capacity.measured import CloneCost, Crowd, Growth, Kind, Measured
 from tests.deploy.site import Site
 from tests.processes import until
 
-_TRAINING_S: Final = 10.5  # Buena's typical 210 s on the site's clock, so that a training is looked at as often as there
+_TRAINING_S: Final = 10.5  # Buena's typical 210 s on the site's clock: looked at as often as there
 _WITHIN_S: Final = 1800.0
 _SETTLE_S: Final = 1.5  # PostgreSQL's own counters are a second late
 _IDLE_S: Final = 60.0
