@@ -18,6 +18,7 @@ from shared.metrics import LIST
 from shared.settings import Settings
 from shared.vendors import ENGINES
 from shared.vendors.engines import Abilities, Limits, Range
+from tests.capacity import tables as capacity
 from worker.audio.measure.verdicts import CHECKS
 
 HOUSE = Path(__file__).parents[2]
@@ -151,7 +152,15 @@ PAGES: dict[str, Blocks] = {
         "vendors": vendors_table,
         "checks": checks_table,
     },
-    "deploy/README.md": {"metrics": metrics_table},
+    "deploy/README.md": {
+        "metrics": metrics_table,
+        "capacity_costs": capacity.costs_table,
+        "capacity_counts": capacity.counts_table,
+        "capacity_memory": capacity.memory_table,
+        "capacity_growth": capacity.growth_table,
+        "capacity_plan": capacity.plan_table,
+        "capacity_day": capacity.day_table,
+    },
 }
 
 
